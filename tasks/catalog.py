@@ -1,4 +1,4 @@
-"""Finds procedures: one module is one PROCEDURE, named by its path (tasks/disk/cleanup.py: "disk.cleanup")."""
+"""Finds procedures: one module is one PROCEDURE, named by its path (tasks/disk/cleanup.py: disk.cleanup)."""
 
 from __future__ import annotations
 

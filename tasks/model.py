@@ -52,6 +52,8 @@ class Mode(StrEnum):
     APPLY = "apply"
     #: continue or answer an attempt the journal knows; never start a new one
     RESUME = "resume"
+    #: read the host again after the soak and judge it as the attempt's verification did; changes nothing
+    CHECK = "check"
     #: bring the host back to the snapshot of an earlier attempt
     UNDO = "undo"
 

@@ -90,6 +90,8 @@ class StepResult:
     detail: str = ""
     #: bytes the engine or the file system says were freed; None where it does not apply
     freed_bytes: int | None = None
+    #: last 4 KiB the step's command wrote, for people; hostile text, escaped by every sink
+    output: str = ""
     duration_s: float = 0.0
 
 

@@ -1,0 +1,230 @@
+"""What a campaign is: one procedure on a frozen list of hosts under a RolloutPolicy.
+
+All records are frozen; time comes in as timezone-aware instants; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.campaign.states import CampaignState, HostState
+from tasks.model import Host, Kind, Protect, UndoClass
+from tasks.result import HostError, HostResult
+
+
+class FailureKind(StrEnum):
+    """What a stop rule counts."""
+
+    #: FAILED_CLEAN, ROLLED_BACK, ROLLING_BACK after a failure, NEEDS_HUMAN
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+    #: all of the above
+    ANY = "any"
+
+
+class Scope(StrEnum):
+    """Over which hosts a stop rule counts."""
+
+    WAVE = "wave"
+    CAMPAIGN = "campaign"
+
+
+class StopAction(StrEnum):
+    """What a breached stop rule does."""
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    #: start nothing more; failed hosts are rolled back all the same
+    HALT = "halt"
+    #: roll back every changed host of the wave, then halt
+    ROLLBACK_WAVE = "rollback-wave"
+    #: roll back every changed host of the campaign, then halt
+    ROLLBACK_CAMPAIGN = "rollback-campaign"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A count or a percentage of hosts; a percentage is resolved by floor(N*p/100)."""
+
+    #: hosts, or hundredths of the whole when `percent`
+    value: float
+    percent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRule:
+    """When a campaign stops: the number of hosts of a kind exceeds what is tolerated."""
+
+    kind: FailureKind = FailureKind.ANY
+    tolerate: Share = Share(value=0)
+    #: hosts of the scope that must be settled before the rule may speak; 0 = at once
+    min_sample: int = 0
+    scope: Scope = Scope.WAVE
+    action: StopAction = StopAction.HALT
+    #: only in these waves (1-based); () = in all
+    waves: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPolicy:
+    """How a campaign goes over its hosts; words of `docker service update` where it has them."""
+
+    #: sizes of the waves, the last one repeats; `rest` is Share(100 %, percent)
+    waves: tuple[Share, ...]
+    #: hosts changing at the same time
+    parallelism: int = 1
+    #: seconds between waves
+    delay_s: float = 0.0
+    #: seconds each host is watched after its change
+    monitor_s: float = 0.0
+    stop_rules: tuple[StopRule, ...] = ()
+    #: bring a host back when it was changed and then failed
+    rollback_failed: bool = True
+    #: hosts rolled back at the same time
+    rollback_parallelism: int = 1
+    #: seconds without a heartbeat after which a host is UNKNOWN
+    heartbeat_timeout_s: float = 30.0
+    #: seconds an order may wait before the host refuses to start it
+    order_ttl_s: float = 60.0
+    #: how often an order that nobody accepted is published again under the same attempt
+    max_orders: int = 3
+    #: seconds between questions to the journal of an UNKNOWN host
+    ask_every_s: float = 30.0
+    #: seconds a campaign with nothing else to do waits for its UNKNOWN hosts before it ends INCOMPLETE
+    unknown_wait_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why a campaign stopped; every stop explains itself."""
+
+    #: "stop rule any > 0 in wave 1", "operator abort", …
+    rule: str
+    #: what is tolerated, in words
+    limit: str
+    #: what was observed, in words
+    observed: str
+    #: hosts that made it so
+    hosts: tuple[str, ...]
+    at: datetime
+    action: StopAction | None = None
+    #: who, for an operator's action
+    by: str = "dockwave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try on one host."""
+
+    #: campaign/host/n
+    id: str
+    number: int
+    epoch: int
+    #: apply or undo
+    undo: bool
+    #: attempt whose snapshot an undo returns to
+    undo_of: str | None
+    ordered_at: datetime
+    #: after this the host refuses to start it
+    expires_at: datetime
+    #: how often the order was published
+    sent: int = 1
+    #: instant of the last publication
+    sent_at: datetime | None = None
+    accepted_at: datetime | None = None
+    #: last time the host's journal was asked, or a recheck was ordered
+    asked_at: datetime | None = None
+    #: last report of any kind
+    heard_at: datetime | None = None
+    ended_at: datetime | None = None
+    #: highest report sequence number seen
+    seq: int = 0
+    worker: str = ""
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    result: HostResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRun:
+    """This campaign on this host."""
+
+    host: Host
+    #: 1-based; 0 when left out of every wave (excluded, already right or unreachable at plan time)
+    wave: int
+    state: HostState
+    #: keys approved for this host, from its dry run; None for read-only procedures
+    approved: tuple[str, ...] | None = None
+    #: digest of its dry run
+    digest: str | None = None
+    machine_id: str | None = None
+    undo: UndoClass = UndoClass.NONE
+    #: its dry run, for people (tasks.procedure.Draft as JSON)
+    plan: Mapping[str, Any] | None = None
+    #: all attempts, oldest first; the last one is the current
+    attempts: tuple[Attempt, ...] = ()
+    #: whether any attempt touched the host and no undo has brought it back
+    changed: bool = False
+    #: whether it counted as a failure (a host counts once)
+    failed_as: FailureKind | None = None
+    soak_until: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: HostError | None = None
+    #: why skipped, cancelled or excluded
+    reason: str = ""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The current attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One procedure with its parameters on a frozen list of hosts under a RolloutPolicy."""
+
+    #: lower-case letters and digits, unique for ever (random, so a lost database never repeats one)
+    id: str
+    state: CampaignState
+    procedure: str
+    kind: Kind
+    params: Mapping[str, Any]
+    policy: RolloutPolicy
+    #: in plan order; names unique; never grows or shrinks
+    runs: tuple[HostRun, ...]
+    #: number of waves (the highest HostRun.wave)
+    waves: int
+    created_at: datetime
+    #: SHA-256 of the plan document
+    plan_hash: str = ""
+    #: after this the plan cannot be applied
+    plan_expires_at: datetime | None = None
+    #: wave being worked on, 1-based; 0 before the start
+    wave: int = 0
+    wave_started_at: datetime | None = None
+    #: when the current wave's last host settled; delay counts from here
+    wave_settled_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    stops: tuple[Stop, ...] = ()
+    #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts
+    rollback_waves: tuple[int, ...] = ()
+    abort_requested: bool = False
+    #: seconds one attempt may take on a host
+    timeout_s: float = 1800.0
+    protect: Protect = field(default_factory=Protect)
+    author: str = ""
+    reason: str = ""
+    #: grows with every save; the store writes only if it is the one it read
+    version: int = 0
+
+    def run_of(self, host: str) -> HostRun | None:
+        """The run of a host by name."""
+        return next((run for run in self.runs if run.host.name == host), None)

@@ -1,0 +1,179 @@
+"""The two alphabets of the core: what the world reported (Event), and what should be done (Action)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from orchestrator.campaign.campaign import Stop
+from orchestrator.campaign.states import CampaignState
+from tasks.result import HostResult
+
+# ---- events: what the world told us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The host's journal has the attempt."""
+
+    host: str
+    attempt_id: str
+    epoch: int
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """A worker is still on it."""
+
+    host: str
+    attempt_id: str
+    epoch: int
+    seq: int = 0
+    worker: str = ""
+    step: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The attempt has a result."""
+
+    host: str
+    attempt_id: str
+    epoch: int
+    result: HostResult
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotStarted:
+    """The host has no record of the attempt, or refused to start it; nothing was changed by it."""
+
+    host: str
+    attempt_id: str
+    epoch: int
+    result: HostResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecked:
+    """After the soak the host was read again: the result says whether it is still as promised."""
+
+    host: str
+    attempt_id: str
+    epoch: int
+    result: HostResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortAsked:
+    """An operator wants no new host started; running ones finish."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The plan was applied."""
+
+    by: str
+
+
+Event: TypeAlias = Accepted | Heartbeat | Ended | NotStarted | Rechecked | AbortAsked | Started
+
+# ---- actions: what should be done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """Order a new attempt; the shell draws the epoch (SQL) and publishes after the commit."""
+
+    host: str
+    #: number of the attempt, one above the last
+    number: int
+    undo: bool = False
+    undo_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resend:
+    """Publish the current attempt's order again under the same id; the host recognises it."""
+
+    host: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskJournal:
+    """Ask the host's journal what became of the attempt (RESUME order); the host is UNKNOWN from now on."""
+
+    host: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recheck:
+    """The host's soak is over: read it again (CHECK order) before it counts as a success."""
+
+    host: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """A host has nothing to be watched for (monitor 0): it has succeeded."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """Nobody accepted the order and it has expired for good: the host counts as unreachable, not started."""
+
+    host: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWave:
+    """Begin this wave."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopNow:
+    """A stop rule was breached, or a person stopped it: nothing new starts."""
+
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """These hosts were never started and never will be."""
+
+    hosts: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """Everything is settled: the campaign ends in this state."""
+
+    state: CampaignState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeAt:
+    """Nothing to do before this instant, unless news comes."""
+
+    at: datetime
+
+
+Action: TypeAlias = (
+    Dispatch | Resend | AskJournal | Recheck | Settle | GiveUp | OpenWave | StopNow | Cancel | Finish | WakeAt
+)
