@@ -1,7 +1,7 @@
 """Names and options both ends of the broker must agree on, as plain data.
 
-Figures and reasons are those of the Celery notes (docs/architecture.md, "The broker"): one list per queue, long
-polls, no result backend, JSON only.
+Figures and reasons are in docs/architecture.md, "The broker": one list per queue, long polls, no result backend,
+JSON only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHARED_TRANSPORT: dict[str, Any] = {
 
 
 def transport_options(*, polling_interval_s: float, unacked_suffix: str = "") -> dict[str, Any]:
-    """Transport options of one participant; consumers keep unacknowledged messages under keys of their own."""
+    """Transport options of one participant; consumers keep unacknowledged messages under own keys."""
     options: dict[str, Any] = dict(SHARED_TRANSPORT, polling_interval=polling_interval_s)
     if unacked_suffix:
         options |= {

@@ -1,0 +1,99 @@
+"""May this order start here, now? The host's record decides; a pure function of record, order and clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tasks.model import Mode
+from tasks.result import HostError, HostResult
+from tasks.wire import VERSION, Order
+from workers.journal import HostRecord, slug
+
+
+class Decision(StrEnum):
+    """What to do with an order."""
+
+    #: new: accept and run it
+    START = "start"
+    #: accepted before and not ended: go on where the host really is
+    CONTINUE = "continue"
+    #: ended before: answer with the stored result
+    ANSWER = "answer"
+    #: not here, not now, or not this one
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The decision, with what it rests on."""
+
+    decision: Decision
+    #: the stored result, for ANSWER
+    result: HostResult | None = None
+    #: why, for REFUSE
+    error: HostError | None = None
+
+
+def admit(order: Order, record: HostRecord, *, now: float) -> Admission:
+    """Judge an order; `now` is the worker's clock: the later of it and the host's decides about expiry."""
+    if order.machine_id and record.machine_id != order.machine_id:
+        return _refuse(
+            "E_HOST_IDENTITY",
+            f"{order.host.name} is machine {record.machine_id or 'unknown'}, the plan was made for "
+            f"{order.machine_id}",
+            "If the host was rebuilt, make a new plan; if not, find out who answers at its address.",
+        )
+    if record.known:
+        if record.result is not None:
+            return Admission(decision=Decision.ANSWER, result=record.result)
+        return Admission(decision=Decision.CONTINUE)
+    if order.mode is Mode.RESUME:
+        return _refuse(
+            "E_NOT_STARTED", f"{order.host.name} has no record of {order.attempt_id}", "", retryable=True
+        )
+    return _admit_new(order, record, now=max(now, record.time))
+
+
+def _admit_new(order: Order, record: HostRecord, *, now: float) -> Admission:
+    if order.v != VERSION:
+        return _refuse(
+            "E_PROTOCOL",
+            f"The order has version {order.v}, this worker speaks {VERSION}",
+            "Bring worker and orchestrator to the same release.",
+        )
+    if record.stop is not None:
+        return _refuse(
+            "E_KILL_SWITCH",
+            f"{order.host.name} has a kill switch: {record.stop or 'no reason given'}",
+            "Remove /var/lib/dockwave/stop on the host when it may be changed again.",
+        )
+    if order.epoch <= record.epoch:
+        return _refuse(
+            "E_STALE_EPOCH",
+            f"Order epoch {order.epoch} is not above {record.epoch}, the highest {order.host.name} has seen",
+            "A newer order has overtaken this one, or the database was restored; it is ordered anew.",
+            retryable=True,
+        )
+    if now > order.expires_at:
+        return _refuse(
+            "E_ORDER_EXPIRED",
+            f"The order expired {now - order.expires_at:.0f} s ago by the clock of {order.host.name} or its worker",
+            "Check the clocks of host, worker and orchestrator if this repeats.",
+            retryable=True,
+        )
+    ours = f"dockwave-{slug(order.attempt_id)}-"
+    foreign = [unit.name for unit in record.units if unit.running and not unit.name.startswith(ours)]
+    if foreign:
+        return _refuse(
+            "E_HOST_BUSY",
+            f"Another attempt is still at work on {order.host.name}: {', '.join(foreign)}",
+            f"systemctl status {foreign[0]} on the host shows what it does.",
+            retryable=True,
+        )
+    return Admission(decision=Decision.START)
+
+
+def _refuse(code: str, message: str, hint: str, *, retryable: bool = False) -> Admission:
+    error = HostError(code=code, message=message, hint=hint, retryable=retryable)
+    return Admission(decision=Decision.REFUSE, error=error)
