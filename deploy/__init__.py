@@ -1,0 +1,1 @@
+"""What is needed to install, run and rehearse Dockwave; never imported by the product."""
