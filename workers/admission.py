@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tasks.model import Mode
-from tasks.result import HostError, HostResult
+from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import VERSION, Order
 from workers.journal import HostRecord, slug
 
@@ -45,14 +45,30 @@ def admit(order: Order, record: HostRecord, *, now: float) -> Admission:
             "If the host was rebuilt, make a new plan; if not, find out who answers at its address.",
         )
     if record.known:
-        if record.result is not None:
-            return Admission(decision=Decision.ANSWER, result=record.result)
-        return Admission(decision=Decision.CONTINUE)
+        return _admit_known(order, record)
     if order.mode is Mode.RESUME:
         return _refuse(
             "E_NOT_STARTED", f"{order.host.name} has no record of {order.attempt_id}", "", retryable=True
         )
     return _admit_new(order, record, now=max(now, record.time))
+
+
+def _admit_known(order: Order, record: HostRecord) -> Admission:
+    if record.result is not None:
+        return Admission(decision=Decision.ANSWER, result=record.result)
+    if record.epoch > order.epoch:
+        return Admission(decision=Decision.ANSWER, result=_overtaken(order, record))
+    return Admission(decision=Decision.CONTINUE)
+
+
+def _overtaken(order: Order, record: HostRecord) -> HostResult:
+    """A newer order was accepted while this one was silent: it may not go on, and its own end is not known."""
+    error = HostError(
+        code="E_STALE_EPOCH",
+        message=f"{order.host.name} has accepted epoch {record.epoch}; {order.attempt_id} has {order.epoch} and stops",
+        hint="The newer attempt decides what becomes of the host.",
+    )
+    return HostResult(outcome=Outcome.UNKNOWN, error=error, epoch_seen=record.epoch)
 
 
 def _admit_new(order: Order, record: HostRecord, *, now: float) -> Admission:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tasks.connection import Command, Connection
 from tasks.errors import DockwaveError, TransportError
+from tasks.procedure import Step
 from tasks.result import HostResult, StepResult, StepState
 from tasks.wire import HOST_RESULT, Order
 
@@ -26,6 +27,8 @@ ROOT = "/var/lib/dockwave"
 LOCK = "/run/lock/dockwave.lock"
 #: bytes of one attempt's files read back at most
 READ_LIMIT = 32 << 20
+
+_STEP: TypeAdapter[Step] = TypeAdapter(Step)
 
 _READ = """
 cd "$1" 2>/dev/null || cd /
@@ -95,7 +98,11 @@ class Entry:
     at: float
     boot: str = ""
     key: str = ""
+    #: the step about to be done, for INTENT
+    intent: Step | None = None
+    #: how it ended, for DONE
     step: StepResult | None = None
+    #: how the attempt ended, for RESULT
     result: HostResult | None = None
     detail: str = ""
 
@@ -103,6 +110,8 @@ class Entry:
         """Write it as one JSON line."""
         record: dict[str, Any] = {"kind": self.kind.value, "at": self.at}
         record |= {name: value for name in ("boot", "key", "detail") if (value := getattr(self, name))}
+        if self.intent is not None:
+            record["intent"] = _STEP.dump_python(self.intent, mode="json")
         if self.step is not None:
             record["step"] = {
                 "key": self.step.key,
@@ -122,13 +131,14 @@ class Entry:
         """Read one line; None for a torn or foreign one."""
         try:
             record = json.loads(line)
-            step, result = record.get("step"), record.get("result")
+            intent, step, result = record.get("intent"), record.get("step"), record.get("result")
             return Entry(
                 kind=EntryKind(record["kind"]),
                 at=float(record["at"]),
                 boot=str(record.get("boot", "")),
                 key=str(record.get("key", "")),
                 detail=str(record.get("detail", "")),
+                intent=None if intent is None else _STEP.validate_python(intent),
                 step=None if step is None else StepResult(**dict(step, state=StepState(step["state"]))),
                 result=None if result is None else HOST_RESULT.validate_python(result),
             )

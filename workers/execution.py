@@ -1,0 +1,270 @@
+"""One execution of one order, from connection to report; a lost link, daemon or lock is tried again, never guessed.
+
+Only three things end it: a result from the host's journal, a refusal before anything was started, or the attempt's
+own deadline, which answers UNKNOWN and never FAILED.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from tasks.catalog import find
+from tasks.connection import Connection, HostLock
+from tasks.errors import DockwaveError, OrderRefused, TransportError
+from tasks.model import Host, Kind, Mode
+from tasks.result import HostResult, Outcome
+from tasks.wire import Order, Report, ReportKind
+from workers import outcome
+from workers.admission import Admission, Decision, admit
+from workers.attempt import Attempt, Progress
+from workers.journal import LOCK, Entry, EntryKind, HostRecord, Journal
+
+log = structlog.get_logger()
+
+#: seconds between heartbeats while the host is in contact
+BEAT_EVERY_S = 5.0
+#: a heartbeat needs contact with the host not older than this, so that a silent host is not covered up
+CONTACT_MAX_AGE_S = 15.0
+#: first and longest pause before a lost link is tried again
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
+#: how often an unresponsive engine is tried again before the attempt fails
+ENGINE_PATIENCE = 3
+#: seconds to wait for the host's lock before it counts as busy
+LOCK_WAIT_S = 2.0
+
+
+class Pool(Protocol):
+    """Where connections come from."""
+
+    def get(self, host: Host) -> AbstractContextManager[Connection]:
+        """Give a warm connection to the host for the time of the `with`."""
+        ...
+
+
+class Execution:
+    """What a lost link must not lose: deadline, acceptance, progress."""
+
+    def __init__(
+        self,
+        order: Order,
+        pool: Pool,
+        send: Callable[[Report], None],
+        *,
+        worker: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Prepare to run `order`; reports on the way go to `send`, the last one is returned by `run`."""
+        self._order = order
+        self._pool = pool
+        self._send = send
+        self._worker = worker
+        self._sleep = sleep
+        self._began = time.monotonic()
+        self._deadline = self._began + order.timeout_s
+        self._accepted = False
+        self._contact = self._began
+        self._progress = Progress()
+        self._seq = 0
+        self._seq_guard = threading.Lock()
+
+    def run(self) -> Report:
+        """Run to the end and give the last report."""
+        stop = threading.Event()
+        beats = threading.Thread(target=self._beat, args=(stop,), name="heartbeat", daemon=True)
+        beats.start()
+        try:
+            return self._until_settled()
+        except Exception as error:
+            log.exception("execution broke", action="execute", attempt=self._order.attempt_id)
+            broken = DockwaveError(f"The worker broke: {type(error).__name__}: {error}")
+            return self._end(
+                outcome.not_settled(Outcome.UNKNOWN, broken) if self._accepted else outcome.failed(broken)
+            )
+        finally:
+            stop.set()
+            beats.join()
+
+    def _until_settled(self) -> Report:
+        pause, patience = FIRST_RETRY_S, ENGINE_PATIENCE
+        while True:
+            try:
+                with self._pool.get(self._order.host) as connection:
+                    return self._once(connection, patient=patience > 0)
+            except DockwaveError as error:
+                lost = error
+            if not self._accepted:
+                unreachable = isinstance(lost, TransportError)
+                return self._end(
+                    outcome.not_settled(Outcome.UNREACHABLE, lost) if unreachable else outcome.failed(lost)
+                )
+            if time.monotonic() > self._deadline:
+                return self._end(outcome.not_settled(Outcome.UNKNOWN, lost))
+            patience -= lost.code == "E_DAEMON_UNRESPONSIVE"
+            log.info(
+                "will ask the journal again", action="retry", attempt=self._order.attempt_id, error=lost.code
+            )
+            self._sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, LAST_RETRY_S)
+
+    def _once(self, connection: Connection, *, patient: bool) -> Report:
+        if self._order.mode is Mode.PLAN:
+            return self._end(self._look(connection, Attempt.plan))
+        if self._order.mode is Mode.CHECK:
+            return self._end(self._look(connection, Attempt.recheck))
+        if find(self._order.procedure).spec.kind is Kind.READ_ONLY:
+            return self._end(self._look(connection, Attempt.read_only))
+        return self._change(connection, patient=patient)
+
+    def _look(self, connection: Connection, work: Callable[[Attempt], HostResult]) -> HostResult:
+        """Do something that changes nothing, and say which machine answered; a refusal is an answer too."""
+        record = Journal(connection, self._order.attempt_id).read()
+        self._touch()
+        if self._order.machine_id and record.machine_id != self._order.machine_id:
+            refusal = admit(self._order, record, now=time.time())
+            return self._identified(HostResult(outcome=Outcome.SKIPPED, error=refusal.error), record)
+        try:
+            result = work(self._attempt(self._order, connection, self._touch))
+        except TransportError:
+            raise
+        except DockwaveError as error:
+            result = outcome.failed(error)
+            if self._order.mode is Mode.PLAN:
+                result = replace(result, outcome=Outcome.SKIPPED)
+        return self._identified(result, record)
+
+    def _change(self, connection: Connection, *, patient: bool) -> Report:
+        journal = Journal(connection, self._order.attempt_id)
+        settled = self._settled_by(self._admit(journal.read()))
+        if settled is not None:
+            return settled
+        try:
+            with connection.lock(LOCK, wait_s=LOCK_WAIT_S) as lock:
+                record = journal.read()
+                admission = self._admit(record)
+                settled = self._settled_by(admission)
+                if settled is not None:
+                    return settled
+                return self._locked(connection, journal, record, admission, lock, patient=patient)
+        except OrderRefused as error:
+            if journal.read().known:
+                return self._report(ReportKind.BUSY)
+            return self._report(ReportKind.REFUSED, outcome.failed(error))
+
+    def _locked(
+        self,
+        connection: Connection,
+        journal: Journal,
+        record: HostRecord,
+        admission: Admission,
+        lock: HostLock,
+        *,
+        patient: bool,
+    ) -> Report:
+        order = self._order
+        if admission.decision is Decision.START:
+            entry = Entry(kind=EntryKind.ACCEPTED, at=time.time(), boot=record.boot, detail=self._worker)
+            journal.accept(order, entry)
+        else:
+            # the order as the host accepted it is the one that counts
+            order = journal.order() or order
+        self._accepted = True
+        self._send(self._report(ReportKind.ACCEPTED))
+
+        def check() -> None:
+            if not lock.held():
+                raise TransportError(f"The lock of {order.host.name} was lost with the link")
+            self._touch()
+
+        attempt = self._attempt(order, connection, check)
+        try:
+            result = attempt.apply(record)
+        except DockwaveError as error:
+            if error.code != "E_DAEMON_UNRESPONSIVE" or patient:
+                raise
+            result = attempt.give_up(error)
+        return self._end(self._identified(result, record))
+
+    def _admit(self, record: HostRecord) -> Admission:
+        self._touch()
+        admission = admit(self._order, record, now=time.time())
+        if admission.result is not None:
+            return replace(admission, result=self._identified(admission.result, record))
+        if admission.error is not None:
+            refused = HostResult(outcome=Outcome.SKIPPED, error=admission.error)
+            return replace(admission, result=self._identified(refused, record))
+        return admission
+
+    def _settled_by(self, admission: Admission) -> Report | None:
+        if admission.decision is Decision.ANSWER:
+            return self._report(ReportKind.RESULT, admission.result)
+        if admission.decision is Decision.REFUSE:
+            return self._report(ReportKind.REFUSED, admission.result)
+        return None
+
+    def _attempt(self, order: Order, connection: Connection, check: Callable[[], None]) -> Attempt:
+        return Attempt(order, connection, progress=self._note, check=check)
+
+    def _identified(self, result: HostResult, record: HostRecord) -> HostResult:
+        identity = {"machine_id": record.machine_id, "boot_id": record.boot, **result.identity}
+        seen = max(record.epoch, self._order.epoch if self._accepted else 0)
+        duration = result.duration_s or time.monotonic() - self._began
+        return replace(result, identity=identity, epoch_seen=seen, duration_s=duration)
+
+    # -- heartbeats ----------------------------------------------------------------------------------------
+
+    def _note(self, progress: Progress) -> None:
+        changed = progress.step != self._progress.step
+        self._progress = progress
+        self._touch()
+        if changed and self._accepted:
+            self._heartbeat()
+
+    def _touch(self) -> None:
+        self._contact = time.monotonic()
+
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(BEAT_EVERY_S):
+            if self._accepted and time.monotonic() - self._contact < CONTACT_MAX_AGE_S:
+                self._heartbeat()
+
+    def _heartbeat(self) -> None:
+        now = self._progress
+        self._send(self._report(ReportKind.HEARTBEAT, step=now.step, done=now.done, total=now.total))
+
+    def _end(self, result: HostResult) -> Report:
+        return self._report(ReportKind.RESULT, result)
+
+    def _report(
+        self,
+        kind: ReportKind,
+        result: HostResult | None = None,
+        *,
+        step: str = "",
+        done: int = 0,
+        total: int = 0,
+    ) -> Report:
+        with self._seq_guard:
+            self._seq += 1
+            seq = self._seq
+        order = self._order
+        return Report(
+            attempt_id=order.attempt_id,
+            epoch=order.epoch,
+            host=order.host.name,
+            mode=order.mode,
+            kind=kind,
+            seq=seq,
+            worker=self._worker,
+            step=step,
+            done=done,
+            total=total,
+            result=result,
+        )

@@ -1,0 +1,69 @@
+"""Runs orders for one worker process: each attempt once at a time, every end reported."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tasks.model import Mode
+from tasks.wire import Order, Report, ReportKind
+from workers.execution import Execution, Pool
+
+
+class Runner:
+    """Runs orders; one instance per worker process, used by many threads."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        send: Callable[[Report], None],
+        *,
+        worker: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take connections from `pool`, hand reports to `send`."""
+        self._pool = pool
+        self._send = send
+        self._worker = worker
+        self._sleep = sleep
+        self._running: set[str] = set()
+        self._guard = threading.Lock()
+
+    def run(self, order: Order) -> Report:
+        """Carry the order out; its last report is sent and returned."""
+        with self._claim(order) as free:
+            report = self._execute(order) if free else self._busy(order)
+        self._send(report)
+        return report
+
+    def _execute(self, order: Order) -> Report:
+        execution = Execution(order, self._pool, self._send, worker=self._worker, sleep=self._sleep)
+        return execution.run()
+
+    def _busy(self, order: Order) -> Report:
+        return Report(
+            attempt_id=order.attempt_id,
+            epoch=order.epoch,
+            host=order.host.name,
+            mode=order.mode,
+            kind=ReportKind.BUSY,
+            worker=self._worker,
+        )
+
+    @contextmanager
+    def _claim(self, order: Order) -> Iterator[bool]:
+        """Whether this process may work on the attempt now: reading may always, changing once at a time."""
+        if order.mode in {Mode.PLAN, Mode.CHECK}:
+            yield True
+            return
+        with self._guard:
+            free = order.attempt_id not in self._running
+            self._running.add(order.attempt_id)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._guard:
+                    self._running.discard(order.attempt_id)
