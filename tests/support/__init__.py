@@ -1,0 +1,1 @@
+"""Real services and scripted parts that several tests share."""

@@ -1,0 +1,88 @@
+"""A real PostgreSQL cluster from Debian's packages, in a temporary directory, run as the user postgres."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from tests.support.redis import free_port
+
+
+class PostgresCluster:
+    """One running cluster; each test asks for a database of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        """Choose the port; `start` makes and runs the cluster."""
+        self.directory = directory
+        self.port = free_port()
+        self._binaries = _binaries()
+
+    def start(self) -> None:
+        """Make the cluster and wait until it answers."""
+        data = self.directory / "data"
+        self._run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        options = f"-p {self.port} -h 127.0.0.1 -k {self.directory} -F"
+        self._run("pg_ctl", "-D", str(data), "-w", "-l", str(self.directory / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once."""
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "-w", "stop")
+
+    def new_database(self) -> str:
+        """Make an empty database and give its URL."""
+        name = f"t{uuid4().hex[:12]}"
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self._address(name)
+
+    def _address(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # PostgreSQL refuses to run as root
+        user = "postgres" if os.geteuid() == 0 else None
+        done = subprocess.run(
+            [str(self._binaries / program), *arguments],
+            user=user,
+            extra_groups=[] if user else None,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
+
+
+def _binaries() -> Path:
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not versions:
+        raise RuntimeError("PostgreSQL is missing: apt-get install postgresql")
+    return versions[-1].parent
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresCluster]:
+    """Give a running cluster and remove it afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="dockwave-pg-"))
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(directory, "postgres", "postgres")
+        cluster = PostgresCluster(directory)
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Does the work: reaches hosts, runs procedures on them, keeps the journal."""

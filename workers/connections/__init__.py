@@ -1,0 +1,1 @@
+"""Ways to reach a host: `local` (an agent on it), `ssh` (a gateway), and a pool that keeps both warm."""
