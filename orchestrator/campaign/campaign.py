@@ -68,6 +68,8 @@ class StopRule:
     action: StopAction = StopAction.HALT
     #: only in these waves (1-based); () = in all
     waves: tuple[int, ...] = ()
+    #: only from this wave on
+    from_wave: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,12 @@ class RolloutPolicy:
     ask_every_s: float = 30.0
     #: seconds a campaign with nothing else to do waits for its UNKNOWN hosts before it ends INCOMPLETE
     unknown_wait_s: float = 600.0
+    #: seconds a host is UNKNOWN before it can end a campaign; it uses budget, and so holds new starts, at once
+    unknown_grace_s: float = 120.0
+    #: seconds of silence after which an order nobody accepted is published again
+    resend_after_s: float = 10.0
+    #: attempts on one host, the first included, when the host says that it started none of them
+    max_attempts: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +182,8 @@ class HostRun:
     #: whether it counted as a failure (a host counts once)
     failed_as: FailureKind | None = None
     soak_until: datetime | None = None
+    #: since when it is UNKNOWN
+    unknown_since: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: HostError | None = None
@@ -209,7 +219,7 @@ class Campaign:
     #: wave being worked on, 1-based; 0 before the start
     wave: int = 0
     wave_started_at: datetime | None = None
-    #: when the current wave's last host settled; delay counts from here
+    #: when the change of the current wave's last host ended (its soak may go on); delay counts from here
     wave_settled_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None

@@ -154,7 +154,7 @@ class StopNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """These hosts were never started and never will be."""
+    """These hosts were never started and never will be; one that only waits for its undo is left to a person."""
 
     hosts: tuple[str, ...]
     reason: str

@@ -86,7 +86,8 @@ LEGAL: dict[HostState, frozenset[HostState]] = {
     _H.VERIFYING: frozenset(
         {_H.SOAKING, _H.UNKNOWN, _H.ROLLING_BACK, _H.SUCCEEDED, _H.FAILED_CLEAN, _H.NEEDS_HUMAN}
     ),
-    _H.SOAKING: frozenset({_H.SUCCEEDED, _H.ROLLING_BACK, _H.NEEDS_HUMAN}),
+    # UNKNOWN: it does not answer when it is read again after its soak
+    _H.SOAKING: frozenset({_H.SUCCEEDED, _H.ROLLING_BACK, _H.NEEDS_HUMAN, _H.UNKNOWN}),
     _H.UNKNOWN: frozenset(
         {
             _H.RUNNING, _H.VERIFYING, _H.SOAKING, _H.ROLLING_BACK, _H.SUCCEEDED, _H.ALREADY_RIGHT,
@@ -143,6 +144,25 @@ FINAL_CAMPAIGN = frozenset(
         CampaignState.VOID,
     }
 )
+
+_C = CampaignState
+_ENDS = frozenset(
+    {
+        _C.COMPLETE, _C.COMPLETE_WITH_EXCEPTIONS, _C.INCOMPLETE, _C.HALTED,
+        _C.ABORTED, _C.ROLLED_BACK, _C.ROLLBACK_INCOMPLETE,
+    }
+)  # fmt: skip
+
+#: which campaign state may follow which
+LEGAL_CAMPAIGN: dict[CampaignState, frozenset[CampaignState]] = {
+    _C.PLANNING: frozenset({_C.PLANNED, _C.VOID, _C.ABORTED}),
+    _C.PLANNED: frozenset({_C.AWAITING_APPROVAL, _C.RUNNING, _C.VOID, _C.ABORTED}),
+    _C.AWAITING_APPROVAL: frozenset({_C.RUNNING, _C.VOID, _C.ABORTED}),
+    _C.RUNNING: frozenset({_C.PAUSED, _C.ROLLING_BACK}) | _ENDS,
+    _C.PAUSED: frozenset({_C.RUNNING, _C.ROLLING_BACK}) | _ENDS,
+    _C.ROLLING_BACK: _ENDS,
+    **{state: frozenset() for state in FINAL_CAMPAIGN},
+}
 
 #: exit code of the command line for each state (rollout-semantics section 4); absent = still going on
 EXIT_CODES: dict[CampaignState, int] = {
