@@ -23,7 +23,7 @@ from tasks.result import Finding, HostResult, Outcome, Severity, StepResult, Ste
 from tasks.wire import Order
 from workers import outcome
 from workers.effects import Effects
-from workers.journal import Entry, EntryKind, HostRecord, Journal, attempt_dir
+from workers.journal import Entry, EntryKind, HostPaths, HostRecord, Journal
 
 log = structlog.get_logger()
 
@@ -50,13 +50,15 @@ class Attempt:
         *,
         progress: Callable[[Progress], None],
         check: Callable[[], None],
+        paths: HostPaths | None = None,
     ) -> None:
         """Prepare; `progress` is told what is done, `check` raises when the lock or the link is gone."""
         self.order = order
         self._connection = connection
         self._progress = progress
         self._check = check
-        self._journal = Journal(connection, order.attempt_id)
+        self._paths = paths or HostPaths()
+        self._journal = Journal(connection, order.attempt_id, self._paths)
         self._procedure: AnyProcedure = find(order.procedure)
         self._params: Params = parse_params(self._procedure, dict(order.params))
         self._effects = Effects(connection, order.attempt_id, self._journal.dir, beat=check)
@@ -161,7 +163,7 @@ class Attempt:
 
     def _undo(self) -> HostResult:
         """Bring the host back to the snapshot of `undo_of`, and prove it by comparing."""
-        target = Journal(self._connection, self.order.undo_of or self.order.attempt_id)
+        target = Journal(self._connection, self.order.undo_of or self.order.attempt_id, self._paths)
         snapshot = self._snapshot(target)
         if snapshot is None:
             return HostResult(outcome=Outcome.UNDONE, summary="nothing was changed, nothing to undo")
@@ -282,7 +284,7 @@ class Attempt:
         owner = self.order.undo_of if self.order.mode is Mode.UNDO else None
         return Setting(
             attempt_id=self.order.attempt_id,
-            snapshot_dir=f"{attempt_dir(owner or self.order.attempt_id)}/snapshot",
+            snapshot_dir=f"{self._paths.attempt(owner or self.order.attempt_id)}/snapshot",
             protect=self.order.protect,
             before=before,
         )

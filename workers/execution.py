@@ -25,7 +25,7 @@ from tasks.wire import Order, Report, ReportKind
 from workers import outcome
 from workers.admission import Admission, Decision, admit
 from workers.attempt import Attempt, Progress
-from workers.journal import LOCK, Entry, EntryKind, HostRecord, Journal
+from workers.journal import Entry, EntryKind, HostPaths, HostRecord, Journal
 
 log = structlog.get_logger()
 
@@ -60,6 +60,7 @@ class Execution:
         *,
         worker: str,
         sleep: Callable[[float], None] = time.sleep,
+        paths: HostPaths | None = None,
     ) -> None:
         """Prepare to run `order`; reports on the way go to `send`, the last one is returned by `run`."""
         self._order = order
@@ -67,6 +68,7 @@ class Execution:
         self._send = send
         self._worker = worker
         self._sleep = sleep
+        self._paths = paths or HostPaths()
         self._began = time.monotonic()
         self._deadline = self._began + order.timeout_s
         self._accepted = False
@@ -100,6 +102,8 @@ class Execution:
                     return self._once(connection, patient=patience > 0)
             except DockwaveError as error:
                 lost = error
+            if isinstance(lost, OrderRefused) and not self._accepted:
+                return self._report(ReportKind.REFUSED, outcome.failed(lost))
             if not self._accepted:
                 unreachable = isinstance(lost, TransportError)
                 return self._end(
@@ -125,7 +129,7 @@ class Execution:
 
     def _look(self, connection: Connection, work: Callable[[Attempt], HostResult]) -> HostResult:
         """Do something that changes nothing, and say which machine answered; a refusal is an answer too."""
-        record = Journal(connection, self._order.attempt_id).read()
+        record = Journal(connection, self._order.attempt_id, self._paths).read()
         self._touch()
         if self._order.machine_id and record.machine_id != self._order.machine_id:
             refusal = admit(self._order, record, now=time.time())
@@ -141,12 +145,12 @@ class Execution:
         return self._identified(result, record)
 
     def _change(self, connection: Connection, *, patient: bool) -> Report:
-        journal = Journal(connection, self._order.attempt_id)
+        journal = Journal(connection, self._order.attempt_id, self._paths)
         settled = self._settled_by(self._admit(journal.read()))
         if settled is not None:
             return settled
         try:
-            with connection.lock(LOCK, wait_s=LOCK_WAIT_S) as lock:
+            with connection.lock(self._paths.lock, wait_s=LOCK_WAIT_S) as lock:
                 record = journal.read()
                 admission = self._admit(record)
                 settled = self._settled_by(admission)
@@ -210,7 +214,7 @@ class Execution:
         return None
 
     def _attempt(self, order: Order, connection: Connection, check: Callable[[], None]) -> Attempt:
-        return Attempt(order, connection, progress=self._note, check=check)
+        return Attempt(order, connection, progress=self._note, check=check, paths=self._paths)
 
     def _identified(self, result: HostResult, record: HostRecord) -> HostResult:
         identity = {"machine_id": record.machine_id, "boot_id": record.boot, **result.identity}

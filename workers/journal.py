@@ -1,9 +1,9 @@
 """What this host did, by attempt, kept on the host itself: write first, act, write again.
 
-Layout below ROOT (root, 0700): `epoch` is the highest epoch seen; `stop` is the kill switch; one directory per
-attempt holds `order.json`, `before.json` (the snapshot), `journal` (one JSON entry a line, appended and fsynced) and
-`snapshot/` (cached packages and the like). The scripts below are constants; every value reaches them as an argument
-or on standard input, never inside their text.
+Layout below HostPaths.root (owned by root, 0700): `epoch` is the highest epoch seen; `stop` is the kill switch;
+one directory per attempt holds `order.json`, `before.json` (the snapshot), `journal` (one JSON entry a line,
+appended and fsynced) and `snapshot/` (cached packages and the like). The scripts below are constants; every value
+reaches them as an argument or on standard input, never inside their text.
 """
 
 from __future__ import annotations
@@ -23,8 +23,19 @@ from tasks.procedure import Step
 from tasks.result import HostResult, StepResult, StepState
 from tasks.wire import HOST_RESULT, Order
 
-ROOT = "/var/lib/dockwave"
-LOCK = "/run/lock/dockwave.lock"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPaths:
+    """Where Dockwave keeps its things on a host; only tests use other places."""
+
+    root: str = "/var/lib/dockwave"
+    lock: str = "/run/lock/dockwave.lock"
+
+    def attempt(self, attempt_id: str) -> str:
+        """Directory of one attempt."""
+        return f"{self.root}/attempts/{slug(attempt_id)}"
+
+
 #: bytes of one attempt's files read back at most
 READ_LIMIT = 32 << 20
 
@@ -207,11 +218,6 @@ def slug(attempt_id: str) -> str:
     return f"{campaign}-{number}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
 
 
-def attempt_dir(attempt_id: str) -> str:
-    """Where the attempt is kept on the host."""
-    return f"{ROOT}/attempts/{slug(attempt_id)}"
-
-
 def parse_host_record(data: bytes) -> HostRecord:
     """Read what _READ printed; a host that answers nonsense is a TransportError, not a crash."""
     head, _, journal = data.partition(b"journal\n")
@@ -251,12 +257,13 @@ def _unit(line: str) -> UnitState | None:
 class Journal:
     """One attempt's journal on one host."""
 
-    def __init__(self, connection: Connection, attempt_id: str, *, root: str = ROOT) -> None:
+    def __init__(self, connection: Connection, attempt_id: str, paths: HostPaths | None = None) -> None:
         """Look at the attempt through this connection; reads and writes nothing yet."""
+        where = paths or HostPaths()
         self._connection = connection
-        self._root = root
+        self._root = where.root
         self._slug = slug(attempt_id)
-        self.dir = f"{root}/attempts/{self._slug}"
+        self.dir = where.attempt(attempt_id)
 
     def read(self) -> HostRecord:
         """Read the host's record of the attempt."""

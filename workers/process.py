@@ -6,11 +6,11 @@ import logging
 import sys
 
 import structlog
-from kombu import Connection as Broker
+from kombu.connection import Connection as Broker
 
 from tasks.queues import transport_options
 from workers.app import make_app
-from workers.connections.pool import ConnectionPool
+from workers.connections.pool import ConnectionPool, PoolLimits
 from workers.reporter import Reporter
 from workers.runner import Runner
 from workers.settings import WorkerSettings
@@ -22,7 +22,8 @@ _EVENT_HEARTBEAT_S = 30
 def serve(settings: WorkerSettings) -> int:
     """Consume orders until SIGTERM; running attempts finish first."""
     _log_to_stderr(settings.log_level)
-    pool = ConnectionPool(max_connections=settings.max_connections, idle_s=settings.idle_s)
+    limits = PoolLimits(hosts=settings.max_connections, idle_s=settings.idle_s)
+    pool = ConnectionPool(limits=limits)
     reporter = Reporter(lambda: _broker(settings))
     runner = Runner(pool, reporter.send, worker=settings.hostname)
     app = make_app(settings, runner)

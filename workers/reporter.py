@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from kombu import Connection as Broker
-from kombu import Producer, Queue
+from kombu.connection import Connection as Broker
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
+from kombu.messaging import Producer
 from redis.exceptions import RedisError
 
 from tasks.queues import REPORTS

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from tasks.model import Mode
 from tasks.wire import Order, Report, ReportKind
 from workers.execution import Execution, Pool
+from workers.journal import HostPaths
 
 
 class Runner:
@@ -22,12 +23,14 @@ class Runner:
         *,
         worker: str,
         sleep: Callable[[float], None] = time.sleep,
+        paths: HostPaths | None = None,
     ) -> None:
         """Take connections from `pool`, hand reports to `send`."""
         self._pool = pool
         self._send = send
         self._worker = worker
         self._sleep = sleep
+        self._paths = paths
         self._running: set[str] = set()
         self._guard = threading.Lock()
 
@@ -39,7 +42,9 @@ class Runner:
         return report
 
     def _execute(self, order: Order) -> Report:
-        execution = Execution(order, self._pool, self._send, worker=self._worker, sleep=self._sleep)
+        execution = Execution(
+            order, self._pool, self._send, worker=self._worker, sleep=self._sleep, paths=self._paths
+        )
         return execution.run()
 
     def _busy(self, order: Order) -> Report:
