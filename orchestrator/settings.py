@@ -25,8 +25,8 @@ PREFIX = "DOCKWAVE_"
 #: written by `dockwave up` in its data directory: where its API, broker and Flower are; mode 0600
 ENDPOINTS = "endpoints.json"
 
-#: environment variables with our prefix that are not settings
-NOT_SETTINGS = frozenset({"CONFIG"})
+#: environment variables with our prefix that are no settings of the control plane: passed on to workers as they are
+NOT_SETTINGS = frozenset({"CONFIG", "NODE", "NUMBER", "POLL_S", "MAX_CONNECTIONS", "IDLE_S"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +56,8 @@ class Settings:
     #: inventory files used when no -i is given, separated by ":"
     inventory: str
     log_level: str
-    #: orders a worker does at the same time
-    worker_concurrency: int
+    #: orders one worker does at the same time; "" leaves it to the kind of worker
+    concurrency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,8 @@ def resolve(
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The settings as DOCKWAVE_* variables: how `dockwave up` tells its children, never by argv."""
-    return {PREFIX + item.name.upper(): _text(getattr(settings, item.name)) for item in fields(Settings)}
+    values = {PREFIX + item.name.upper(): _text(getattr(settings, item.name)) for item in fields(Settings)}
+    return {name: value for name, value in values.items() if value}
 
 
 def masked(value: object) -> str:
@@ -180,7 +181,7 @@ def _complete(
         flower_password_file=data_dir / "flower.password",
         inventory="",
         log_level="info",
-        worker_concurrency=16,
+        concurrency="",
     )
     return values, sources
 

@@ -132,5 +132,5 @@ PARSERS: dict[str, Parser] = {
     "port_base": _integer(1024, 65533),
     "inventory": _paths,
     "log_level": _choice(*_LEVELS),
-    "worker_concurrency": _integer(1, 500),
+    "concurrency": lambda value, base: str(_integer(1, 512)(value, base)) if value != "" else "",
 }

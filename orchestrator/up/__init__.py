@@ -1,0 +1,1 @@
+"""`dockwave up`: the whole control plane of one machine under one supervisor."""
