@@ -25,7 +25,7 @@ def serve(settings: WorkerSettings) -> int:
     limits = PoolLimits(hosts=settings.max_connections, idle_s=settings.idle_s)
     pool = ConnectionPool(limits=limits)
     reporter = Reporter(lambda: _broker(settings))
-    runner = Runner(pool, reporter.send, worker=settings.hostname)
+    runner = Runner(pool, reporter.send, worker=settings.hostname, paths=settings.paths)
     app = make_app(settings, runner)
     reporter.start()
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.connection import Secret
 from tasks.errors import BadInput
 from tasks.model import Transport
+from workers.journal import HostPaths
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,252}")
 
@@ -34,6 +37,8 @@ class WorkerSettings:
     #: seconds an idle SSH connection is kept warm
     idle_s: float
     log_level: str
+    #: where the hosts' journals are; an agent without root keeps its own below its home
+    paths: HostPaths
 
     @property
     def queue(self) -> str:
@@ -74,7 +79,21 @@ def read_settings(kind: Transport, name: str, environ: Mapping[str, str]) -> Wor
         max_connections=int(_number(environ, "DOCKWAVE_MAX_CONNECTIONS", 512, low=1, high=10_000)),
         idle_s=_number(environ, "DOCKWAVE_IDLE_S", 300, low=1, high=86_400),
         log_level=environ.get("DOCKWAVE_LOG_LEVEL", "INFO").upper(),
+        paths=_paths(kind, environ),
     )
+
+
+def _paths(kind: Transport, environ: Mapping[str, str]) -> HostPaths:
+    """The usual places, except for an agent that is not root: it can only run what needs none."""
+    root = environ.get("DOCKWAVE_HOST_ROOT", "")
+    if not root and kind is Transport.LOCAL and os.geteuid() != 0:
+        state = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        root = f"{state}/dockwave/host"
+    if not root:
+        return HostPaths()
+    if not root.startswith("/"):
+        raise BadInput(f"DOCKWAVE_HOST_ROOT cannot be {root[:80]!r}", hint="Give an absolute path.")
+    return HostPaths(root=root, lock=f"{root}.lock")
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, *, low: float, high: float) -> float:
