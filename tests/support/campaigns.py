@@ -38,7 +38,11 @@ _instants = st.datetimes(
 )
 _maybe = st.none() | _instants
 _json: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | _hostile,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _hostile,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_hostile, inner, max_size=3),
     max_leaves=6,
 )

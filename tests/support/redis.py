@@ -45,14 +45,17 @@ class RedisServer:
         argv += ["--save", "", "--appendonly", "no", "--logfile", str(self.directory / "redis.log")]
         self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                with self.client() as client:
-                    client.ping()
-                return
-            except redis.exceptions.RedisError:
-                time.sleep(0.02)
-        raise RuntimeError((self.directory / "redis.log").read_text(errors="replace"))
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise RuntimeError((self.directory / "redis.log").read_text(errors="replace"))
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.exceptions.RedisError:
+            return False
 
     def client(self) -> redis.Redis:
         """Give a client of its own connection; close it."""

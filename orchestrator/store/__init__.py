@@ -1,0 +1,1 @@
+"""What the orchestrator remembers: campaigns, attempts, events, epochs and leases, in SQL; the only truth."""

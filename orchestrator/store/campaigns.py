@@ -1,0 +1,147 @@
+"""Campaigns in and out of SQL; a save writes only what differs, and only over the version that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from orchestrator.campaign.states import FINAL_CAMPAIGN
+from orchestrator.store import codec
+from orchestrator.store.errors import Conflict
+from orchestrator.store.records import Head
+from orchestrator.store.tables import AttemptRow, CampaignRow, HostRunRow, table_of
+
+CAMPAIGNS = table_of(CampaignRow)
+RUNS = table_of(HostRunRow)
+ATTEMPTS = table_of(AttemptRow)
+
+
+def load(connection: Connection, campaign_id: str) -> Campaign | None:
+    """Give the campaign as it was last saved, or None when there is none of that id."""
+    row = connection.execute(select(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)).mappings().first()
+    if row is None:
+        return None
+    attempts: dict[str, list[Attempt]] = {}
+    wanted = select(ATTEMPTS).where(ATTEMPTS.c.campaign_id == campaign_id).order_by(ATTEMPTS.c.number)
+    for item in connection.execute(wanted).mappings():
+        attempts.setdefault(item["host"], []).append(codec.attempt_of(item))
+    listed = select(RUNS).where(RUNS.c.campaign_id == campaign_id).order_by(RUNS.c.position)
+    runs = tuple(
+        codec.run_of(item, tuple(attempts.get(item["host"], ())))
+        for item in connection.execute(listed).mappings()
+    )
+    return codec.campaign_of(row, runs)
+
+
+def heads(connection: Connection, *, final: bool = False) -> tuple[Head, ...]:
+    """Give the campaigns that may still have something to do, oldest first; all of them when `final`."""
+    query = select(CAMPAIGNS.c.id, CAMPAIGNS.c.state, CAMPAIGNS.c.version).order_by(
+        CAMPAIGNS.c.created_at, CAMPAIGNS.c.id
+    )
+    if not final:
+        query = query.where(CAMPAIGNS.c.state.not_in([str(state) for state in FINAL_CAMPAIGN]))
+    return tuple(Head(id=row.id, state=row.state, version=row.version) for row in connection.execute(query))
+
+
+def newest(connection: Connection, limit: int) -> tuple[str, ...]:
+    """Give the ids of the newest campaigns, newest first."""
+    query = select(CAMPAIGNS.c.id).order_by(CAMPAIGNS.c.created_at.desc(), CAMPAIGNS.c.id).limit(limit)
+    return tuple(connection.execute(query).scalars())
+
+
+def starting_with(connection: Connection, prefix: str, limit: int = 6) -> tuple[str, ...]:
+    """Give the ids that begin with these characters; the exact one alone when there is one."""
+    query = select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.id.startswith(prefix, autoescape=True))
+    found = tuple(connection.execute(query.order_by(CAMPAIGNS.c.id).limit(limit)).scalars())
+    return (prefix,) if prefix in found else found
+
+
+def save(connection: Connection, before: Campaign | None, after: Campaign) -> Campaign:
+    """Write what differs and give the campaign with its new version; Conflict when `before` is not current."""
+    version = (before.version if before else 0) + 1
+    saved = replace(after, version=version)
+    row = codec.campaign_row(saved)
+    if before is None:
+        connection.execute(insert(CAMPAIGNS), row)
+    else:
+        _over(connection, before, row)
+    _save_runs(connection, before, saved)
+    return saved
+
+
+def _over(connection: Connection, before: Campaign, row: Mapping[str, Any]) -> None:
+    current = (CAMPAIGNS.c.id == before.id) & (CAMPAIGNS.c.version == before.version)
+    if connection.execute(update(CAMPAIGNS).where(current).values(**row)).rowcount != 1:
+        raise Conflict(
+            f"Campaign {before.id} was changed by someone else since version {before.version} was read",
+            hint="Nothing was written; read it again",
+        )
+
+
+def _save_runs(connection: Connection, before: Campaign | None, after: Campaign) -> None:
+    known: dict[str, tuple[int, HostRun]] = {
+        run.host.name: (position, run) for position, run in enumerate(before.runs if before else ())
+    }
+    new: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    touched: list[tuple[HostRun | None, HostRun]] = []
+    for position, run in enumerate(after.runs):
+        was = known.pop(run.host.name, None)
+        if was is not None and was[0] == position and (was[1] is run or was[1] == run):
+            continue
+        (changed if was else new).append(codec.run_row(after.id, position, run))
+        touched.append((was[1] if was else None, run))
+    if known:
+        raise ValueError(f"Campaign {after.id} lost hosts {sorted(known)}; its host list is frozen")
+    if new:
+        connection.execute(insert(RUNS), new)
+    if changed:
+        connection.execute(_update_runs(), [_keyed(row, ("campaign_id", "host")) for row in changed])
+    _save_attempts(connection, after.id, touched)
+
+
+def _save_attempts(
+    connection: Connection, campaign_id: str, touched: Sequence[tuple[HostRun | None, HostRun]]
+) -> None:
+    new: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    gone: list[str] = []
+    for was, run in touched:
+        known = {attempt.id: attempt for attempt in (was.attempts if was else ())}
+        for attempt in run.attempts:
+            old = known.pop(attempt.id, None)
+            if old is attempt or old == attempt:
+                continue
+            (changed if old else new).append(codec.attempt_row(campaign_id, run.host.name, attempt))
+        gone.extend(known)
+    if gone:
+        # only the questions of planning are ever forgotten: the plan that came of them is kept instead
+        connection.execute(
+            delete(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("key")), [{"key": g} for g in gone]
+        )
+    if new:
+        connection.execute(insert(ATTEMPTS), new)
+    if changed:
+        connection.execute(_update_attempts(), [_keyed(row, ("id",)) for row in changed])
+
+
+def _update_runs() -> Any:
+    names = [column.name for column in RUNS.columns if column.name not in {"campaign_id", "host"}]
+    own = (RUNS.c.campaign_id == bindparam("key_campaign_id")) & (RUNS.c.host == bindparam("key_host"))
+    return update(RUNS).where(own).values({name: bindparam(name) for name in names})
+
+
+def _update_attempts() -> Any:
+    names = [column.name for column in ATTEMPTS.columns if column.name not in {"id", "campaign_id", "host"}]
+    own = ATTEMPTS.c.id == bindparam("key_id")
+    return update(ATTEMPTS).where(own).values({name: bindparam(name) for name in names})
+
+
+def _keyed(row: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Rename key columns: a bound name may not be that of a column being set."""
+    renamed = {f"key_{key}": row[key] for key in keys}
+    return {key: value for key, value in row.items() if key not in {"campaign_id", "host", "id"}} | renamed

@@ -1,0 +1,57 @@
+"""The right to change a host: one owner over all campaigns, with the reason and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from orchestrator.store.errors import LeaseHeld
+from orchestrator.store.records import Lease
+from orchestrator.store.tables import LeaseRow, table_of
+
+LEASES = table_of(LeaseRow)
+
+
+def listed(connection: Connection) -> tuple[Lease, ...]:
+    """Give every lease, by host."""
+    return tuple(
+        Lease(
+            host=row.host,
+            campaign_id=row.campaign_id,
+            attempt_id=row.attempt_id,
+            epoch=row.epoch,
+            since=row.since,
+            reason=row.reason,
+        )
+        for row in connection.execute(select(LEASES).order_by(LEASES.c.host))
+    )
+
+
+def take(connection: Connection, wanted: Sequence[Lease]) -> None:
+    """Take or renew leases; LeaseHeld when another campaign has one of them."""
+    if not wanted:
+        return
+    held = {lease.host: lease for lease in listed(connection)}
+    for lease in wanted:
+        owner = held.get(lease.host)
+        if owner is not None and owner.campaign_id != lease.campaign_id:
+            raise LeaseHeld(lease.host, owner.campaign_id)
+        values = {
+            "campaign_id": lease.campaign_id,
+            "attempt_id": lease.attempt_id,
+            "epoch": lease.epoch,
+            "since": owner.since if owner else lease.since,
+            "reason": lease.reason,
+        }
+        if owner is None:
+            connection.execute(insert(LEASES).values(host=lease.host, **values))
+        else:
+            connection.execute(update(LEASES).where(LEASES.c.host == lease.host).values(**values))
+
+
+def release(connection: Connection, campaign_id: str, hosts: Sequence[str]) -> None:
+    """Give back what this campaign holds of these hosts; what it does not hold stays."""
+    for host in hosts:
+        own = (LEASES.c.host == host) & (LEASES.c.campaign_id == campaign_id)
+        connection.execute(delete(LEASES).where(own))

@@ -1,0 +1,188 @@
+"""The store: reads without a lease, writes only by the orchestrator that holds it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.store import campaigns, events, hosts, lead, leases, plans
+from orchestrator.store.engine import WRITES, open_engine
+from orchestrator.store.migrate import migrate
+from orchestrator.store.records import Head, KnownHost, Lease, LogEntry, LoggedEvent, StoredPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Questions answered from one consistent moment."""
+
+    connection: Connection
+
+    def load(self, campaign_id: str) -> Campaign | None:
+        """Give a campaign as last saved, or None."""
+        return campaigns.load(self.connection, campaign_id)
+
+    def heads(self, *, final: bool = False) -> tuple[Head, ...]:
+        """Give id, state and version of the campaigns that are not final (or of all)."""
+        return campaigns.heads(self.connection, final=final)
+
+    def newest(self, limit: int) -> tuple[str, ...]:
+        """Give the ids of the newest campaigns."""
+        return campaigns.newest(self.connection, limit)
+
+    def starting_with(self, prefix: str) -> tuple[str, ...]:
+        """Give the campaign ids that begin so."""
+        return campaigns.starting_with(self.connection, prefix)
+
+    def last_seq(self) -> int:
+        """Give the number of the newest line of the log."""
+        return events.last_seq(self.connection)
+
+    def events_after(
+        self, seq: int, *, campaign_id: str | None = None, host: str | None = None, limit: int = 1000
+    ) -> tuple[LoggedEvent, ...]:
+        """Give the lines of the log above this number."""
+        return events.after(self.connection, seq, campaign_id=campaign_id, host=host, limit=limit)
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Give every lease."""
+        return leases.listed(self.connection)
+
+    def hosts(self, names: Iterable[str]) -> dict[str, KnownHost]:
+        """Give what is remembered about these hosts."""
+        return hosts.known(self.connection, names)
+
+    def plan_of(self, campaign_id: str) -> StoredPlan | None:
+        """Give the plan of a campaign."""
+        return plans.by_campaign(self.connection, campaign_id)
+
+    def plan_by_hash(self, plan_hash: str) -> StoredPlan | None:
+        """Give the plan with this hash."""
+        return plans.by_hash(self.connection, plan_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer(Reader):
+    """One transaction of the leading orchestrator: all of it is committed, or nothing."""
+
+    def save(self, before: Campaign | None, after: Campaign, log: Sequence[LogEntry] = ()) -> Campaign:
+        """Write what differs and the log lines; Conflict unless `before` is the version stored."""
+        saved = campaigns.save(self.connection, before, after)
+        events.append(self.connection, log)
+        return saved
+
+    def log(self, entries: Sequence[LogEntry]) -> None:
+        """Write lines of the log."""
+        events.append(self.connection, entries)
+
+    def draw_epochs(self, names: Iterable[str]) -> dict[str, int]:
+        """Draw the next fencing number of each host."""
+        return hosts.draw_epochs(self.connection, names)
+
+    def raise_epochs(self, seen: Mapping[str, int]) -> None:
+        """Never draw a number that a host has already seen."""
+        hosts.raise_epochs(self.connection, seen)
+
+    def remember_hosts(self, machine_ids: Mapping[str, str | None], at: datetime) -> None:
+        """Note that these hosts answered, and who they are."""
+        hosts.remember(self.connection, machine_ids, at)
+
+    def forget_identity(self, name: str) -> None:
+        """Accept whatever machine answers to this name next."""
+        hosts.forget_identity(self.connection, name)
+
+    def take_leases(self, wanted: Sequence[Lease]) -> None:
+        """Take or renew leases; LeaseHeld when another campaign has one."""
+        leases.take(self.connection, wanted)
+
+    def release_leases(self, campaign_id: str, names: Sequence[str]) -> None:
+        """Give back the leases this campaign has on these hosts."""
+        leases.release(self.connection, campaign_id, names)
+
+    def ask_plan(self, campaign_id: str, request: Mapping[str, Any]) -> None:
+        """Keep a request whose plan is not made yet."""
+        plans.ask(self.connection, campaign_id, request)
+
+    def freeze_plan(
+        self, campaign_id: str, document: bytes, plan_hash: str, expires_at: datetime | None
+    ) -> None:
+        """Keep the finished plan's bytes."""
+        plans.freeze(self.connection, campaign_id, document, plan_hash, expires_at)
+
+    def mark_applied(self, campaign_id: str, at: datetime, by: str) -> bool:
+        """Note that the plan was applied; False when it was before."""
+        return plans.mark_applied(self.connection, campaign_id, at, by)
+
+
+class Store:
+    """SQL behind one door; safe to use from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Keep the engine; `Store.open` makes and migrates one."""
+        self._engine = engine
+        self._one_writer = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Open the database and bring its schema up to date."""
+        engine = open_engine(url)
+        try:
+            migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """Read from one moment; holds nobody up."""
+        with self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield Reader(connection)
+
+    @contextmanager
+    def write(self, epoch: int) -> Iterator[Writer]:
+        """Write as the orchestrator with this epoch; Deposed when another one has taken over."""
+        with self._transaction() as connection:
+            lead.check(connection, epoch)
+            yield Writer(connection)
+
+    def take_lead(self, owner: str, now: datetime, ttl: timedelta) -> int | None:
+        """Become the orchestrator that may write; None while another one is."""
+        try:
+            with self._transaction() as connection:
+                return lead.take(connection, owner, now, ttl)
+        except IntegrityError:
+            # two orchestrators met an empty database: the other one was first
+            return None
+
+    def renew_lead(self, epoch: int, now: datetime, ttl: timedelta) -> None:
+        """Stay it; Deposed when the lead was lost."""
+        with self._transaction() as connection:
+            lead.renew(connection, epoch, now, ttl)
+
+    def give_up_lead(self, epoch: int, now: datetime) -> None:
+        """Let a standby take over at once."""
+        with self._transaction() as connection:
+            lead.give_up(connection, epoch, now)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        # one writer at a time in this process: SQLite would make the second one poll for the lock
+        with self._one_writer, self._engine.connect() as raw:
+            connection = raw.execution_options(**{WRITES: True})
+            with connection.begin():
+                yield connection
