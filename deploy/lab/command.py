@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 TAIL_CHARACTERS = 2000
+#: where root's programs are; not every login puts them on PATH
+SYSTEM_PATHS = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 class LabError(RuntimeError):
@@ -28,6 +30,11 @@ class Finished:
     err: str
 
 
+def program_path() -> str:
+    """PATH with the directories of root's programs at its end."""
+    return f"{os.environ.get('PATH', '/usr/bin:/bin')}:{SYSTEM_PATHS}"
+
+
 def attempt(
     argv: Sequence[str],
     *,
@@ -42,7 +49,7 @@ def attempt(
             input=b"" if stdin is None else stdin,
             capture_output=True,
             timeout=timeout_s,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "PATH": program_path(), **(environment or {})},
             check=False,
         )
     except FileNotFoundError as missing:

@@ -199,13 +199,13 @@ def no_sshd(host: Host) -> Iterator[None]:
 @contextmanager
 def throttled_sshd(host: Host, startups: str = "2:100:2") -> Iterator[None]:
     """sshd drops connections beyond a few unauthenticated ones meanwhile."""
-    # the first value of an option wins in sshd_config, and files are read in the order of their names
-    host.put({"etc/ssh/sshd_config.d/aa-throttle.conf": File(data=f"MaxStartups {startups}\n".encode())})
+    # unlike other options the last MaxStartups wins, and files are read in the order of their names
+    host.put({"etc/ssh/sshd_config.d/zz-throttle.conf": File(data=f"MaxStartups {startups}\n".encode())})
     host.run("systemctl", "restart", "ssh.service")
     try:
         yield
     finally:
-        host.run("rm", "-f", "/etc/ssh/sshd_config.d/aa-throttle.conf")
+        host.run("rm", "-f", "/etc/ssh/sshd_config.d/zz-throttle.conf")
         host.run("systemctl", "restart", "ssh.service")
 
 

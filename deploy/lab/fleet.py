@@ -51,12 +51,13 @@ def up(names: Sequence[str], state: Path, *, data_root_mib: int | None = None) -
     state = state.resolve()
     if (state / "fleet.json").exists():
         return _again(load(state), wanted)
-    engine = outer.ensure()
     try:
-        fleet = _plan(wanted, state, engine, image.ensure(engine))
-        _make(fleet, data_root_mib)
+        with outer.in_use():
+            engine = outer.ensure()
+            fleet = _plan(wanted, state, engine, image.ensure(engine))
+            _make(fleet, data_root_mib)
     except BaseException:
-        down(state)
+        down(state)  # half a fleet helps nobody, an interrupted start leaves nothing
         raise
     return fleet
 
@@ -79,6 +80,7 @@ def _plan(names: list[str], state: Path, engine: Engine, tag: str) -> Fleet:
     fleet_id = secrets.token_hex(3)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     (state / "hostkeys").mkdir(mode=0o700, exist_ok=True)
+    powers = _powers(engine, tag)
     subnet = network.create(engine, f"dw-{fleet_id}", fleet_id)
     addresses = [str(subnet[FIRST_ADDRESS + index]) for index in range(len(names))]
     hosts = tuple(
@@ -93,7 +95,7 @@ def _plan(names: list[str], state: Path, engine: Engine, tag: str) -> Fleet:
         network=f"dw-{fleet_id}",
         subnet=str(subnet),
         gateway=str(subnet[1]),
-        powers=_powers(engine, tag),
+        powers=powers,
         hosts=hosts,
     )
     save(fleet)
@@ -151,7 +153,7 @@ def reset(fleet: Fleet, *names: str, data_root_mib: int | None = None) -> None:
         keys.make_key(fleet.host_key(host), host.name)
         _create(fleet, host, operator, data_root_mib)
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with outer.in_use(), ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(again, chosen))
     fleet.trust_all()
     wait_ready(fleet, chosen)

@@ -75,7 +75,15 @@ def ensure(engine: Engine) -> str:
         changes = ['CMD ["/sbin/init"]', "ENV container=docker", f"LABEL {LABEL}.image=host"]
         flags = [word for change in changes for word in ("--change", change)]
         engine.docker("import", *flags, str(tarball), tag, timeout_s=300)
+        _forget_others(engine, tag)
     return tag
+
+
+def _forget_others(engine: Engine, tag: str) -> None:
+    """Images of older recipes leave, except those a fleet still uses."""
+    for other in engine.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "dockwave-lab").split():
+        if other != tag:
+            engine.try_docker("rmi", other)
 
 
 def build() -> Path:

@@ -1,7 +1,7 @@
 """The fleet as a Dockwave inventory: the product's own format, version 1."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deploy.lab.host import Host
@@ -22,4 +22,17 @@ def text(hosts: Sequence[Host], *, key: Path, known_hosts: Path) -> str:
         "hosts:",
     ]
     lines += [f"  {host.name}: {{address: {json.dumps(host.address)}}}" for host in hosts]
+    if groups := _groups(host.name for host in hosts):
+        lines.append("groups:")
+        lines += [f"  {group}: {{hosts: [{', '.join(names)}]}}" for group, names in groups.items()]
     return "\n".join([*lines, ""])
+
+
+def _groups(names: Iterable[str]) -> dict[str, list[str]]:
+    """Hosts by the part of their names before a final number: web-1 and web-2 are the group web."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        prefix, _, number = name.rpartition("-")
+        if prefix and number.isdigit():
+            groups.setdefault(prefix, []).append(name)
+    return groups

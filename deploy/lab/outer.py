@@ -10,16 +10,20 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
-from deploy.lab.command import Finished, LabError, attempt, run
+from deploy.lab.command import Finished, LabError, attempt, program_path, run
 from deploy.lab.places import LABEL, data_dir, locked, runtime_dir
 
 START_TIMEOUT_S = 40
 STOP_TIMEOUT_S = 30
 LOCK = "outer"
+#: daemons this process started: they outlive it on purpose, so no one waits for them
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ def _start() -> Engine:
     if os.geteuid() != 0:
         text = "no Docker Engine answers and this user may not start one; start Docker or become root"
         raise LabError(text)
-    dockerd = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    dockerd = shutil.which("dockerd", path=program_path())
     if dockerd is None:
         raise LabError("dockerd is not installed; run: python3 -m deploy.setup")
     _stop_process()  # one that lives but does not answer would hold the data directory
@@ -88,6 +92,7 @@ def _start() -> Engine:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
         )
+    _STARTED.append(process)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if engine.answers():
@@ -99,11 +104,23 @@ def _start() -> Engine:
     raise LabError(f"the outer engine does not answer; its log {log} ends with:\n{tail}")
 
 
+@contextmanager
+def in_use() -> Iterator[None]:
+    """No other process stops the outer engine meanwhile, even while no host exists yet."""
+    with _use_file().open("w") as handle:
+        flock(handle, LOCK_SH)
+        yield
+
+
 def stop_if_unused() -> bool:
-    """The lab's own engine is stopped and its data gone, unless a fleet still lives in it."""
-    with locked(LOCK):
+    """The lab's own engine is stopped and its data gone, unless a fleet lives in it or someone is making one."""
+    with locked(LOCK), _use_file().open("w") as handle:
+        try:
+            flock(handle, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return False
         engine = own_engine()
-        if engine.answers() and engine.labelled("container"):
+        if engine.answers() and (engine.labelled("container") or engine.labelled("network")):
             return False
         if os.geteuid() != 0 or not data_dir().exists():
             return False
@@ -113,6 +130,10 @@ def stop_if_unused() -> bool:
         for leftover in ("docker.sock", "docker.pid"):
             (runtime_dir() / leftover).unlink(missing_ok=True)
         return True
+
+
+def _use_file() -> Path:
+    return runtime_dir() / "in-use.lock"
 
 
 def _pid_file() -> Path:
