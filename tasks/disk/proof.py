@@ -1,0 +1,151 @@
+"""What a clean-up came to, read back: removed objects are absent, running containers are the same processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.disk import keys
+from tasks.disk.objects import ContainerObject
+from tasks.disk.rules import human_bytes
+from tasks.disk.sizes import bounds, freed_bytes, shortfall
+from tasks.disk.survey import DiskFacts
+from tasks.procedure import Verdict
+from tasks.result import Finding, StepResult, StepState
+
+_ENDED_WELL = frozenset({StepState.DONE, StepState.ALREADY})
+_PLURALS = {
+    keys.CONTAINER: "containers",
+    keys.IMAGE: "images",
+    keys.VOLUME: "volumes",
+    keys.NETWORK: "networks",
+    keys.CACHE: "build_cache",
+}
+
+
+def prove(before: DiskFacts, after: DiskFacts, steps: tuple[StepResult, ...]) -> Verdict:
+    """Judge the host after a clean-up, with the result fields of disk.cleanup."""
+    done = [step for step in steps if step.state in _ENDED_WELL]
+    left, came_into_use = _left_over(after, done)
+    failed = [f"{step.key} failed: {step.detail}" for step in steps if step.state is StepState.FAILED]
+    lost = _lost(before, after)
+    bad = [*failed, *left, *lost]
+    planned = bounds(before, (step.key for step in done))
+    measured = freed_bytes(before, after)
+    findings = [_drift(step.key, step.detail) for step in steps if step.state is StepState.SKIPPED]
+    findings += [_drift(key, "came into use meanwhile and was left alone") for key in came_into_use]
+    odd = shortfall(planned, measured) if done else None
+    if odd:
+        findings.append(Finding(code="W_FREED_LESS", detail=odd))
+    good = f"{len(done) - len(left)} removed objects are absent, {_running(before)} running containers are untouched"
+    return Verdict(
+        ok=not bad,
+        evidence=(*bad, good),
+        data=_data(before, after, steps, came_into_use, planned.low, planned.high, measured),
+        findings=tuple(findings),
+    )
+
+
+def vanished(before: DiskFacts, after: DiskFacts) -> tuple[str, ...]:
+    """Objects that were there and are not, one line each."""
+    gone = _present(before) - _present(after)
+    return tuple(f"{key} is gone" for key in sorted(gone))
+
+
+def _data(
+    before: DiskFacts,
+    after: DiskFacts,
+    steps: tuple[StepResult, ...],
+    came_into_use: list[str],
+    low: int,
+    high: int,
+    measured: int | None,
+) -> dict[str, Any]:
+    gone = _present(before) - _present(after)
+    ended = {_whole(step.key) for step in steps if step.state in _ENDED_WELL}
+    deleted = {
+        plural: sorted(keys.parse(key).object_id for key in gone & ended if keys.parse(key).kind == kind)
+        for kind, plural in _PLURALS.items()
+    }
+    skipped = [
+        {"id": step.key, "reason": step.detail} for step in steps if step.state is StepState.SKIPPED
+    ] + [{"id": key, "reason": "came into use meanwhile"} for key in came_into_use]
+    reported = sum(step.freed_bytes or 0 for step in steps if step.state is StepState.DONE)
+    unfinished = {StepState.FAILED, StepState.NOT_RUN, StepState.SKIPPED}
+    return {
+        "deleted": deleted,
+        "skipped": skipped,
+        "planned_low_bytes": low,
+        "planned_high_bytes": high,
+        "reclaimed_bytes_reported": reported,
+        "reclaimed_bytes_fs": measured,
+        "partial": bool(came_into_use) or any(step.state in unfinished for step in steps),
+        "summary": _summary(deleted, measured),
+    }
+
+
+def _summary(deleted: dict[str, list[str]], measured: int | None) -> str:
+    counts = [f"{len(ids)} {kind.replace('_', ' ')}" for kind, ids in deleted.items() if ids]
+    freed = "not measured" if measured is None else f"{human_bytes(max(0, measured))} freed"
+    return f"removed {', '.join(counts) or 'nothing'}; {freed}"
+
+
+def _left_over(after: DiskFacts, done: list[StepResult]) -> tuple[list[str], list[str]]:
+    """Evidence about objects that are still there, and keys of cache records a build took into use meanwhile."""
+    present = _present(after)
+    busy = {keys.key(keys.CACHE, record.id) for record in after.cache if record.in_use}
+    names = {key for image in after.images for key in keys.image_keys(image)}
+    left: list[str] = []
+    came_into_use: list[str] = []
+    for step in done:
+        if keys.parse(step.key).reference:
+            # a tag: gone when no image has it under this id, whatever other names the image keeps
+            if step.key in names:
+                left.append(f"{step.key} is still there")
+        elif step.key in busy:
+            came_into_use.append(step.key)
+        elif step.key in present:
+            left.append(f"{step.key} is still there")
+    return left, came_into_use
+
+
+def _lost(before: DiskFacts, after: DiskFacts) -> list[str]:
+    """Containers that ran before and are not the same processes now."""
+    now = {container.id: container for container in after.containers}
+    return [
+        text for old in before.containers if old.state == "running" and (text := _fate(old, now.get(old.id)))
+    ]
+
+
+def _fate(old: ContainerObject, new: ContainerObject | None) -> str | None:
+    if new is None:
+        return f"container {old.name} ran before and is gone"
+    if new.state != "running":
+        return f"container {old.name} ran before and is {new.state}"
+    if not (old.inspected and new.inspected):
+        return None
+    if (old.pid, old.started_at) != (new.pid, new.started_at):
+        return f"container {old.name} was restarted: pid {old.pid} since {old.started_at}, now {new.pid}"
+    return None
+
+
+def _running(facts: DiskFacts) -> int:
+    return sum(container.state == "running" for container in facts.containers)
+
+
+def _present(facts: DiskFacts) -> set[str]:
+    return {
+        *(keys.key(keys.CONTAINER, item.id) for item in facts.containers),
+        *(keys.key(keys.IMAGE, item.id) for item in facts.images),
+        *(keys.key(keys.VOLUME, item.name) for item in facts.volumes),
+        *(keys.key(keys.NETWORK, item.id) for item in facts.networks),
+        *(keys.key(keys.CACHE, item.id) for item in facts.cache),
+    }
+
+
+def _whole(key: str) -> str:
+    named = keys.parse(key)
+    return keys.key(named.kind, named.object_id)
+
+
+def _drift(key: str, reason: str) -> Finding:
+    return Finding(code="W_PLAN_DRIFT", object=key, detail=reason)

@@ -1,0 +1,1 @@
+"""Whether a Docker host is well, with the runbook's thresholds."""
