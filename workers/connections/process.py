@@ -73,33 +73,36 @@ class RemoteProcess:
         channel.wake.rearm()
         # looked at before the reading: what came before the end is read below
         over = channel.closed or (self._exited and bool(channel.eof_received))
-        self._read()
+        more = self._read()
         if over:
+            while more:
+                more = self._read()
             return True
         if self._exited and time.monotonic() - self._heard_at > _LINGER_S:
             return True
         self._write()
-        channel.wake.wait(min(1.0, deadline.remaining()))
+        if not more:
+            channel.wake.wait(min(1.0, deadline.remaining()))
         return False
 
     @property
     def _exited(self) -> bool:
         return self._channel.exit_status != -1 or bool(self._channel.exit_signal)
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take some of what has come; whether there was anything.
+
+        Not all of it: an endless writer must not keep us from looking at the deadline.
+        """
         channel = self._channel
-        while True:
-            out = channel.recv(_READ_BYTES) if channel.recv_ready() else b""
-            err = channel.recv_stderr(_READ_BYTES) if channel.recv_stderr_ready() else b""
-            if not out and not err:
-                return
-            self._heard_at = time.monotonic()
-            self._out.add(out)
-            self._err.add(err)
-            # an endless writer must not keep us from looking at the deadline
-            if len(out) + len(err) >= _READ_BYTES:
-                channel.wake.set()
-                return
+        out = channel.recv(_READ_BYTES) if channel.recv_ready() else b""
+        err = channel.recv_stderr(_READ_BYTES) if channel.recv_stderr_ready() else b""
+        if not out and not err:
+            return False
+        self._heard_at = time.monotonic()
+        self._out.add(out)
+        self._err.add(err)
+        return True
 
     def _write(self) -> None:
         channel = self._channel

@@ -59,8 +59,6 @@ class SshConnection:
         )
         self._sudo = host.sudo and host.ssh.user != "root"
         self._engine: DockerEngine | None = None
-        #: set once the host turned out to forbid channels to its sockets
-        self._stdio_only = False
 
     @property
     def host_name(self) -> str:
@@ -118,23 +116,22 @@ class SshConnection:
                 holder = holder.parent
 
     def _dial(self, deadline: Deadline) -> ByteStream:
-        """A stream to the engine: straight to its socket, or through `docker system dial-stdio`."""
+        """A stream to the engine: straight to its socket, or through `docker system dial-stdio`.
+
+        sshd gives one and the same answer for a forbidden kind of channel, a missing socket and one that
+        refuses, so a look at the host tells them apart.
+        """
         path = self._host.socket
-        if not self._stdio_only:
-            try:
-                return ChannelStream(
-                    self._holder.open(lambda wire, until: wire.open_unix(path, until), deadline)
-                )
-            except ChannelRefused as refused:
-                # sshd opens the socket as the login user; what sudo may do shows only the other way
-                if not refused.prohibited and not self._sudo:
-                    raise EngineError(
-                        f"{self._host.name}: the Docker Engine socket {path} is missing or refuses "
-                        f"connections, or {self._hop.user} may not use it.",
-                        code="E_DAEMON_DOWN",
-                        hint="Look at `systemctl status docker` there, and at the socket's owner and group.",
-                    ) from refused
-                self._stdio_only = refused.prohibited
+        try:
+            return ChannelStream(self._holder.open(lambda wire, until: wire.open_unix(path, until), deadline))
+        except ChannelRefused as refused:
+            look = Command(argv=("test", "-S", path), timeout_s=max(0.1, deadline.remaining()))
+            if not self.run(look).ok:
+                raise EngineError(
+                    f"{self._host.name}: there is no Docker Engine socket {path}.",
+                    code="E_DAEMON_DOWN",
+                    hint="Look at `systemctl status docker` there.",
+                ) from refused
         command = Command(argv=("docker", "--host", f"unix://{path}", "system", "dial-stdio"))
         line = quoted(host_argv(command, sudo=self._sudo))
         channel = self._holder.open(Wire.open_exec, deadline)

@@ -128,7 +128,7 @@ class StdioStream(ChannelStream):
         said = "".join(c if c.isprintable() else " " for c in raw.decode("utf-8", "replace")).strip()
         if channel.exit_status == 127:
             return EngineError(
-                f"{self._where}: neither of the two ways to the Docker Engine is open ({said}).",
+                f"{self._where}: no way to the Docker Engine: sshd opens no channel to its socket, and {said}.",
                 code="E_TOOL_MISSING",
                 hint="Allow AllowStreamLocalForwarding in its sshd_config, or install the docker command there.",
             )

@@ -36,12 +36,7 @@ class NeverGreeted(Unreachable):
 
 
 class ChannelRefused(Unreachable):
-    """The server is there but refuses one channel; `prohibited` when its configuration forbids the kind."""
-
-    def __init__(self, message: str, *, prohibited: bool) -> None:
-        """Keep why."""
-        super().__init__(message)
-        self.prohibited = prohibited
+    """The server is there but refuses one channel: too many sessions, or a kind it does not allow."""
 
 
 class _Wake(threading.Event):
@@ -252,7 +247,8 @@ class Wire(paramiko.Transport):
             raise Unreachable(f"{self._where}: the SSH connection was cut.")
         reason, text = self._refused.pop(number)
         raise ChannelRefused(
-            f"{self._where}: the server refuses a {kind} channel: {text or reason}.", prohibited=reason == 1
+            f"{self._where}: the server refuses a {kind} channel: {text or reason}.",
+            hint="Look at its log; MaxSessions and AllowTcpForwarding in its sshd_config limit channels.",
         )
 
     def _wait(self, event: threading.Event, deadline: Deadline, what: str) -> None:
