@@ -1,0 +1,1 @@
+"""The command line: thin verbs; everything that decides lives behind the API."""

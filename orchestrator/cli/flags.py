@@ -1,0 +1,116 @@
+"""Values of flags: durations, hosts or percent, `--set key=value`; a bad one says flag, value, limit and fix."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tasks.errors import BadInput
+
+#: no wait inside a campaign is longer than a week
+LONGEST_S = 7 * 86_400
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+
+
+def duration(flag: str, text: str, *, least_s: float = 0.0, most_s: float = LONGEST_S) -> float:
+    """Seconds of "30s", "5m", "1h30m"; a bare 0 is 0."""
+    seconds = 0.0 if text == "0" else _seconds(text)
+    if seconds is None:
+        raise BadInput(
+            f"{flag} cannot be {text[:80]!r}: it is not a duration",
+            hint=f"Write a number and a unit: {flag} 30s, {flag} 5m, {flag} 1h30m.",
+        )
+    if not least_s <= seconds <= most_s:
+        raise BadInput(
+            f"{flag} cannot be {text[:80]!r}: it must be from {words(least_s)} to {words(most_s)}",
+            hint="Choose a value within these limits.",
+        )
+    return seconds
+
+
+def _seconds(text: str) -> float | None:
+    position, total, units = 0, 0.0, list(_UNITS)[::-1]
+    while position < len(text):
+        part = _PART.match(text, position)
+        if part is None or part[2] not in units:
+            return None
+        units = units[units.index(part[2]) + 1 :]  # 5m1h and 1h1h are slips, not durations
+        total += float(part[1]) * _UNITS[part[2]]
+        position = part.end()
+    return total if text else None
+
+
+def words(seconds: float) -> str:
+    """A duration as people write it: 90 s is 1m30s."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms" if seconds else "0s"
+    left, text = round(seconds), ""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        if left >= size:
+            text += f"{left // size}{unit}"
+            left %= size
+    return text
+
+
+def whole(flag: str, value: int, *, least: int, most: int) -> int:
+    """A number within limits."""
+    if not least <= value <= most:
+        raise BadInput(
+            f"{flag} cannot be {value}: it must be from {least} to {most}",
+            hint="Choose a value within these limits.",
+        )
+    return value
+
+
+def settings_of(pairs: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters from `--set key=value`, typed by the procedure's JSON schema where the text alone is not enough."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not _KEY.match(key):
+            raise BadInput(
+                f"--set {pair[:80]!r} is not key=value", hint="Write --set targets=containers,networks."
+            )
+        if key in values:
+            raise BadInput(
+                f"--set gives {key!r} twice",
+                hint="Give each parameter once; lists take commas: --set targets=a,b.",
+            )
+        values[key] = _typed(text, schema.get("properties", {}).get(key, {}))
+    return values
+
+
+def _typed(text: str, schema: Mapping[str, Any]) -> Any:
+    kinds = _kinds(schema)
+    parsed, is_json = _json(text)
+    if "array" in kinds and not (is_json and isinstance(parsed, list)):
+        if is_json and parsed is None and "null" in kinds:
+            return None
+        return [item.strip() for item in text.split(",") if item.strip()]
+    if "string" in kinds and not kinds & {"number", "integer", "boolean", "object"}:
+        # a version like 26.1 is a text although it reads as a number
+        return (
+            parsed if is_json and (isinstance(parsed, str) or (parsed is None and "null" in kinds)) else text
+        )
+    return parsed if is_json else text
+
+
+def _kinds(schema: Mapping[str, Any]) -> set[str]:
+    branches = [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return {str(branch["type"]) for branch in branches if "type" in branch}
+
+
+def _json(text: str) -> tuple[Any, bool]:
+    try:
+        return json.loads(text, parse_constant=_refuse), True
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")

@@ -1,0 +1,178 @@
+"""What every command shares: settings, two consoles, and one place where errors become text and exit codes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from orchestrator.cli import exits
+from orchestrator.settings import Resolved, Settings, resolve
+from tasks.errors import BadDocument, DockwaveError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.cli.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PANEL = "Where things are"
+
+#: flags every command has; they win over environment and file
+_COMMON: dict[str, Any] = {
+    "config": Annotated[
+        Path | None, typer.Option(help="Settings file, TOML or YAML.", rich_help_panel=_PANEL, metavar="FILE")
+    ],
+    "data_dir": Annotated[
+        str | None,
+        typer.Option(help="The control plane's own files.", rich_help_panel=_PANEL, metavar="DIRECTORY"),
+    ],
+    "api_url": Annotated[
+        str | None,
+        typer.Option(help="Where the orchestrator answers.", rich_help_panel=_PANEL, metavar="URL"),
+    ],
+    "token_file": Annotated[
+        str | None, typer.Option(help="The API's token.", rich_help_panel=_PANEL, metavar="FILE")
+    ],
+    "no_color": Annotated[
+        bool, typer.Option("--no-color", help="No colours (also: NO_COLOR=1).", rich_help_panel=_PANEL)
+    ],
+}
+
+#: those of them that are settings
+_SETTINGS = ("data_dir", "api_url", "token_file")
+
+
+class Session:
+    """One run of one command."""
+
+    def __init__(self, flags: dict[str, Any], config: Path | None, *, no_color: bool) -> None:
+        """Keep the flags; nothing is read before it is needed."""
+        self._flags = flags
+        self._config = config
+        self._no_color = no_color
+
+    def with_flags(self, **flags: Any) -> Session:
+        """The same session with more settings given as flags."""
+        return Session(self._flags | flags, self._config, no_color=self._no_color)
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        """The settings and where each came from."""
+        return resolve(self._flags, os.environ, self._config)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.resolved.settings
+
+    @cached_property
+    def out(self) -> Console:
+        """Standard output: data."""
+        return self._console(stderr=False)
+
+    @cached_property
+    def err(self) -> Console:
+        """Standard error: progress, questions, errors."""
+        return self._console(stderr=True)
+
+    def _console(self, *, stderr: bool) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=stderr, no_color=self._no_color or None, highlight=False, soft_wrap=False)
+
+    @cached_property
+    def client(self) -> Client:
+        """The control plane's API."""
+        from orchestrator.cli.client import Client
+
+        return Client(self.settings)
+
+    def say(self, text: str) -> None:
+        """One line of progress."""
+        from orchestrator.sanitize import clean
+
+        print(clean(text, limit=4000), file=sys.stderr, flush=True)
+
+    def data(self, text: str) -> None:
+        """Data for standard output, as it is: callers have cleaned or encoded it."""
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+
+
+def command(function: F) -> F:
+    """Give a verb its Session and the common flags; its errors become text on stderr and an exit code."""
+    own = inspect.signature(function, eval_str=True)
+    extra = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=annotation,
+            default=False if name == "no_color" else None,
+        )
+        for name, annotation in _COMMON.items()
+        if name not in own.parameters
+    ]
+    kept = [
+        item.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, item in own.parameters.items()
+        if name != "session"
+    ]
+
+    @functools.wraps(function)
+    def wrapper(**values: Any) -> None:
+        config, no_color = values.pop("config", None), values.pop("no_color", False)
+        flags: dict[str, Any] = {name: values.pop(name) for name in _SETTINGS if name in values}
+        session = Session(flags, config, no_color=no_color)
+        with _Ending():
+            function(session=session, **values)
+
+    signature = own.replace(parameters=[*kept, *extra], return_annotation=None)
+    wrapper.__signature__ = signature  # type: ignore[attr-defined]  # how inspect and typer are told
+    wrapper.__annotations__ = {name: item.annotation for name, item in signature.parameters.items()}
+    return wrapper  # type: ignore[return-value]  # typer sees the widened signature, callers never call it
+
+
+@dataclass(slots=True)
+class _Ending:
+    """Turns what a verb raises into text and exit code."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, DockwaveError):
+            show_error(error)
+            raise typer.Exit(exits.exit_code_of(error)) from None
+        if isinstance(error, KeyboardInterrupt):
+            print("Interrupted.", file=sys.stderr)
+            raise typer.Exit(exits.DETACHED) from None
+        if isinstance(error, BrokenPipeError):
+            # whoever read our output has gone; the interpreter must not try to flush into it again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(exits.PIPE_CLOSED) from None
+
+
+def show_error(error: DockwaveError) -> None:
+    """Say on stderr what happened, where, and what to do next."""
+    from orchestrator.sanitize import clean, clean_lines
+
+    if isinstance(error, BadDocument):
+        for problem in error.problems:
+            print(f"error: {clean(str(problem), limit=2000)}", file=sys.stderr)
+        return
+    text = clean_lines(error.message, limit=8000)
+    print(f"error: {text}" + (f" [{error.code}]" if error.code else ""), file=sys.stderr)
+    for line in getattr(error, "more", ()):
+        print(f"  also: {clean(line, limit=2000)}", file=sys.stderr)
+    if error.hint:
+        print(f"  next: {clean(error.hint, limit=2000)}", file=sys.stderr)
