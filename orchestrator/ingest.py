@@ -1,0 +1,91 @@
+"""Reports to events: what a worker says, judged against what was ordered; the rest is ignored with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.campaign.campaign import Attempt, Campaign
+from orchestrator.campaign.events import Accepted, Ended, Event, Heartbeat, NotStarted, Rechecked
+from tasks.model import Mode
+from tasks.result import HostError, HostResult, Outcome
+from tasks.wire import Report, ReportKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A report that changes nothing, and why; it is logged all the same."""
+
+    reason: str
+
+
+def campaign_id_of(report: Report) -> str:
+    """Give the campaign a report claims to be about."""
+    return report.attempt_id.split("/", 1)[0]
+
+
+def event_of(report: Report, campaign: Campaign | None) -> Event | Ignored:
+    """Give the event a report stands for, or why it stands for none."""
+    attempt = _attempt(report, campaign)
+    if isinstance(attempt, Ignored):
+        return attempt
+    if report.mode is Mode.CHECK:
+        return _checked(report)
+    match report.kind:
+        case ReportKind.ACCEPTED | ReportKind.BUSY:
+            # busy: another worker is at it, so the host's journal has it
+            return Accepted(
+                host=report.host, attempt_id=report.attempt_id, epoch=report.epoch, worker=report.worker[:200]
+            )
+        case ReportKind.HEARTBEAT:
+            return Heartbeat(
+                host=report.host,
+                attempt_id=report.attempt_id,
+                epoch=report.epoch,
+                seq=report.seq,
+                worker=report.worker[:200],
+                step=report.step[:300],
+                done=report.done,
+                total=report.total,
+            )
+        case ReportKind.RESULT:
+            return Ended(
+                host=report.host,
+                attempt_id=report.attempt_id,
+                epoch=report.epoch,
+                result=_result(report),
+                worker=report.worker[:200],
+            )
+        case ReportKind.REFUSED:
+            return NotStarted(
+                host=report.host, attempt_id=report.attempt_id, epoch=report.epoch, result=_result(report)
+            )
+
+
+def _attempt(report: Report, campaign: Campaign | None) -> Attempt | Ignored:
+    if campaign is None:
+        return Ignored(reason="no such campaign")
+    run = campaign.run_of(report.host)
+    if run is None:
+        return Ignored(reason="the host is not in this campaign")
+    attempt = next((item for item in run.attempts if item.id == report.attempt_id), None)
+    if attempt is None:
+        return Ignored(reason="this attempt was never ordered")
+    if attempt.epoch != report.epoch:
+        return Ignored(reason=f"epoch {report.epoch} is not that of the attempt")
+    return attempt
+
+
+def _checked(report: Report) -> Event | Ignored:
+    if report.kind is not ReportKind.RESULT:
+        # a check that did not take place says nothing about the host; it is asked again
+        return Ignored(reason=f"a check that was {report.kind.value}")
+    return Rechecked(
+        host=report.host, attempt_id=report.attempt_id, epoch=report.epoch, result=_result(report)
+    )
+
+
+def _result(report: Report) -> HostResult:
+    if report.result is not None:
+        return report.result
+    error = HostError(code="E_REFUSED", message="The host refused the order and gave no reason")
+    return HostResult(outcome=Outcome.SKIPPED, error=error)

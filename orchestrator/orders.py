@@ -1,0 +1,69 @@
+"""Orders are rebuilt from SQL: the same attempt gives the same order, before and after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from tasks.model import Mode
+from tasks.wire import Order
+
+#: number of the attempt a host is asked for its dry run under; real attempts begin at 1
+PLANNING_ATTEMPT = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """An order on its way to the broker."""
+
+    order: Order
+    #: number of waves of its campaign, for what Flower shows
+    waves: int
+
+
+def attempt_id(campaign_id: str, host: str, number: int) -> str:
+    """Give the name of an attempt: of its Celery task, its journal entry and its units on the host."""
+    return f"{campaign_id}/{host}/{number}"
+
+
+def order_of(campaign: Campaign, run: HostRun, attempt: Attempt) -> Sending:
+    """Give the order that does this attempt, or takes an earlier one back."""
+    return _sending(campaign, run, attempt, Mode.UNDO if attempt.undo else Mode.APPLY, attempt.expires_at)
+
+
+def question_of(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, until: datetime) -> Sending:
+    """Give an order that asks about this attempt (RESUME, CHECK) and is not worth answering after `until`."""
+    return _sending(campaign, run, attempt, mode, until)
+
+
+def planning_order(campaign: Campaign, run: HostRun, attempt: Attempt) -> Sending:
+    """Give the order that asks a host for its dry run."""
+    return _sending(campaign, run, attempt, Mode.PLAN, attempt.expires_at)
+
+
+def _sending(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, until: datetime) -> Sending:
+    params: Mapping[str, Any] = campaign.params
+    order = Order(
+        attempt_id=attempt.id,
+        epoch=attempt.epoch,
+        mode=mode,
+        campaign_id=campaign.id,
+        wave=run.wave,
+        host=run.host,
+        procedure=campaign.procedure,
+        params=dict(params),
+        expires_at=until.timestamp(),
+        timeout_s=campaign.timeout_s,
+        plan_hash=campaign.plan_hash,
+        approved=run.approved,
+        digest=run.digest,
+        machine_id=run.machine_id,
+        undo_of=attempt.undo_of,
+        protect=campaign.protect,
+        reason=campaign.reason,
+        author=campaign.author,
+    )
+    return Sending(order=order, waves=campaign.waves)
