@@ -84,7 +84,7 @@ LEGAL: dict[HostState, frozenset[HostState]] = {
         }
     ),
     _H.VERIFYING: frozenset(
-        {_H.SOAKING, _H.UNKNOWN, _H.ROLLING_BACK, _H.SUCCEEDED, _H.FAILED_CLEAN, _H.NEEDS_HUMAN}
+        {_H.SOAKING, _H.UNKNOWN, _H.ROLLING_BACK, _H.SUCCEEDED, _H.ALREADY_RIGHT, _H.FAILED_CLEAN, _H.NEEDS_HUMAN}
     ),
     # UNKNOWN: it does not answer when it is read again after its soak
     _H.SOAKING: frozenset({_H.SUCCEEDED, _H.ROLLING_BACK, _H.NEEDS_HUMAN, _H.UNKNOWN}),

@@ -1,0 +1,241 @@
+"""What a report makes of a host; reports that are late, foreign, repeated or out of order make nothing of it.
+
+The same run comes back when nothing changed, so callers can tell by identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from orchestrator.campaign import moves
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked
+from orchestrator.campaign.states import HostState
+from tasks.model import Kind
+from tasks.result import HostError, HostResult, Outcome, StepState
+
+HostEvent = Accepted | Heartbeat | Ended | NotStarted | Rechecked
+
+#: step of a worker that reads its change back
+VERIFY_STEP = "verify"
+
+#: the host has no record of an attempt it was asked about
+NOT_STARTED = "E_NOT_STARTED"
+#: the attempt's number was overtaken: it can never start again, a larger number can
+STALE_EPOCH = "E_STALE_EPOCH"
+#: the host (or its worker) says the order came too late: it can never start again
+ORDER_EXPIRED = "E_ORDER_EXPIRED"
+
+
+def react(campaign: Campaign, run: HostRun, event: HostEvent, now: datetime) -> HostRun:
+    """The run after this report."""
+    attempt = run.attempt
+    if attempt is None or attempt.id != event.attempt_id or attempt.epoch != event.epoch:
+        return run
+    if isinstance(event, Rechecked):
+        return _rechecked(campaign, run, attempt, event.result, now)
+    if attempt.ended_at is not None:
+        return run
+    if isinstance(event, Accepted):
+        return _accepted(run, attempt, event, now)
+    if isinstance(event, Heartbeat):
+        return _beat(run, attempt, event, now)
+    if isinstance(event, NotStarted):
+        return _not_started(campaign, run, attempt, event.result, now)
+    return _ended(campaign, run, attempt, event, now)
+
+
+# -- signs of life -----------------------------------------------------------------------------------------
+
+
+def _accepted(run: HostRun, attempt: Attempt, event: Accepted, now: datetime) -> HostRun:
+    if attempt.accepted_at is not None and run.state is not HostState.UNKNOWN:
+        return run
+    # a new execution counts its reports from the start again
+    seq = 0 if attempt.accepted_at is not None else attempt.seq
+    heard = replace(
+        attempt,
+        accepted_at=attempt.accepted_at or now,
+        heard_at=now,
+        worker=event.worker or attempt.worker,
+        seq=seq,
+    )
+    return _alive(moves.with_attempt(run, heard), heard, now)
+
+
+def _beat(run: HostRun, attempt: Attempt, event: Heartbeat, now: datetime) -> HostRun:
+    if event.seq == 0:
+        return _on_its_way(run, attempt, event, now)
+    if run.state is not HostState.UNKNOWN and event.seq <= attempt.seq:
+        return run
+    heard = replace(
+        attempt,
+        accepted_at=attempt.accepted_at or now,
+        heard_at=now,
+        seq=event.seq,
+        worker=event.worker or attempt.worker,
+        step=event.step or attempt.step,
+        done=event.done,
+        total=event.total,
+    )
+    return _alive(moves.with_attempt(run, heard), heard, now)
+
+
+def _on_its_way(run: HostRun, attempt: Attempt, event: Heartbeat, now: datetime) -> HostRun:
+    """Unnumbered: a worker has the order; whether the host accepted it is not said."""
+    if attempt.accepted_at is not None and run.state is not HostState.UNKNOWN:
+        return run
+    heard = moves.with_attempt(run, replace(attempt, heard_at=now, worker=event.worker or attempt.worker))
+    return _alive(heard, attempt, now) if attempt.accepted_at is not None else heard
+
+
+def _alive(run: HostRun, attempt: Attempt, now: datetime) -> HostRun:
+    """The state of a host whose attempt is being worked on."""
+    if attempt.undo:
+        return moves.to(run, HostState.ROLLING_BACK, now)
+    verifying = attempt.step == VERIFY_STEP or run.state is HostState.VERIFYING
+    return moves.to(run, HostState.VERIFYING if verifying else HostState.RUNNING, now)
+
+
+# -- the end of an attempt ---------------------------------------------------------------------------------
+
+
+def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now: datetime) -> HostRun:
+    result = event.result
+    if result.outcome in {Outcome.UNREACHABLE, Outcome.UNKNOWN}:
+        return _dark(campaign, run, attempt, result, now)
+    closed = moves.with_attempt(
+        run,
+        replace(attempt, ended_at=now, heard_at=now, result=result, worker=event.worker or attempt.worker),
+    )
+    if attempt.undo:
+        return _undone(closed, result, now)
+    if result.outcome in {Outcome.OK, Outcome.CHANGED}:
+        return _proven(campaign, closed, result, now)
+    # UNDONE as the answer to an apply is no proof of anything we asked for
+    error = result.error or _unexplained(result)
+    if _untouched(closed, result):
+        return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
+    return moves.fail_changed(closed, campaign.policy, error, now)
+
+
+def _dark(campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult, now: datetime) -> HostRun:
+    """Nobody could tell what became of the attempt; only where nothing can have started that is the end of it."""
+    harmless = campaign.kind is Kind.READ_ONLY
+    never = run.state is HostState.ORDERED and attempt.accepted_at is None and attempt.sent == 1
+    if result.outcome is Outcome.UNREACHABLE and not attempt.undo and (harmless or never):
+        closed = moves.with_attempt(run, replace(attempt, ended_at=now, result=result))
+        # a read that lost its host on the way ends as one that never reached it
+        start = closed if HostState.ORDERED is run.state else moves.to(closed, HostState.UNKNOWN, now)
+        return moves.fail(start, HostState.UNREACHABLE, result.error or _unexplained(result), now)
+    if run.state is HostState.UNKNOWN and (result.error is None or result.error == run.error):
+        return run
+    return replace(moves.to(run, HostState.UNKNOWN, now), error=result.error or run.error)
+
+
+def _undone(run: HostRun, result: HostResult, now: datetime) -> HostRun:
+    """Only a proven comparison with the snapshot is a rollback; anything else is a person's business."""
+    if result.outcome is Outcome.UNDONE:
+        return replace(moves.to(run, HostState.ROLLED_BACK, now), changed=False)
+    error = result.error or _unexplained(result)
+    return moves.fail(run, HostState.NEEDS_HUMAN, error, now)
+
+
+def _proven(campaign: Campaign, run: HostRun, result: HostResult, now: datetime) -> HostRun:
+    clean = replace(run, error=None)
+    if campaign.kind is Kind.READ_ONLY:
+        return moves.to(clean, HostState.SUCCEEDED, now)
+    if _untouched(run, result) and result.outcome is Outcome.OK:
+        return moves.to(clean, HostState.ALREADY_RIGHT, now)
+    changed = replace(clean, changed=True)
+    if run.wave in campaign.rollback_waves:
+        return moves.turn_back(changed, now)
+    soak = soak_s(campaign, run.wave)
+    if soak <= 0:
+        return moves.to(changed, HostState.SUCCEEDED, now)
+    return replace(moves.to(changed, HostState.SOAKING, now), soak_until=now + timedelta(seconds=soak))
+
+
+def soak_s(campaign: Campaign, wave: int) -> float:
+    """Seconds a changed host of this wave is watched; the last wave gets one monitor more."""
+    monitor = campaign.policy.monitor_s
+    return monitor * 2 if wave == campaign.waves else monitor
+
+
+def _untouched(run: HostRun, result: HostResult) -> bool:
+    """Whether the host is as it was; anything but a plain no counts as touched."""
+    done = any(step.state is StepState.DONE for step in result.steps)
+    return result.changed is False and not done and not run.changed
+
+
+def _unexplained(result: HostResult) -> HostError:
+    return HostError(
+        code="E_INTERNAL", message=result.summary or f"The host answered {result.outcome} without a reason"
+    )
+
+
+# -- attempts that never started ---------------------------------------------------------------------------
+
+
+def _not_started(
+    campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult, now: datetime
+) -> HostRun:
+    error = result.error or HostError(code=NOT_STARTED, message="The host did not start it", retryable=True)
+    if attempt.accepted_at is not None:
+        return _forgotten(run, attempt, error, now)
+    if _may_still_start(attempt, error, now):
+        # another copy of the order may be on its way: it is sent again, and asked about once it has expired
+        return run if run.error == error else replace(run, error=error)
+    closed = moves.with_attempt(run, replace(attempt, ended_at=now, heard_at=now, result=result))
+    closed = replace(closed, error=error)
+    tries = sum(item.undo == attempt.undo for item in run.attempts)
+    again = error.retryable and tries < campaign.policy.max_attempts
+    if attempt.undo:
+        # its next undo is ordered by decide
+        return moves.to(closed, HostState.ROLLING_BACK, now) if again else _lost(closed, error, now)
+    if again:
+        return moves.to(closed, HostState.PENDING, now)
+    return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
+
+
+def _may_still_start(attempt: Attempt, error: HostError, now: datetime) -> bool:
+    final = not error.retryable or error.code in {STALE_EPOCH, ORDER_EXPIRED}
+    return not final and now < attempt.expires_at
+
+
+def _lost(run: HostRun, error: HostError, now: datetime) -> HostRun:
+    return moves.fail(run, HostState.NEEDS_HUMAN, error, now)
+
+
+def _forgotten(run: HostRun, attempt: Attempt, error: HostError, now: datetime) -> HostRun:
+    """The host accepted the attempt and now has no record of it: rebuilt, or its journal is gone."""
+    if error.code != NOT_STARTED or run.state is not HostState.UNKNOWN:
+        # the refusal of another copy of the order; the accepted one is at work
+        return run
+    lost = HostError(
+        code="E_JOURNAL_LOST",
+        message=f"{run.host.name} accepted {attempt.id} and has no record of it now",
+        hint="Was the host rebuilt or /var/lib/dockwave removed? Look at it before anything changes it again.",
+    )
+    closed = moves.with_attempt(run, replace(attempt, ended_at=now, heard_at=now))
+    return moves.fail(closed, HostState.NEEDS_HUMAN, lost, now)
+
+
+# -- after the soak ----------------------------------------------------------------------------------------
+
+
+def _rechecked(
+    campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult, now: datetime
+) -> HostRun:
+    waiting = run.state in {HostState.SOAKING, HostState.UNKNOWN} and attempt.ended_at is not None
+    over = run.soak_until is not None and now >= run.soak_until
+    if not waiting or result.outcome in {Outcome.UNREACHABLE, Outcome.UNKNOWN}:
+        return run
+    if result.outcome in {Outcome.OK, Outcome.CHANGED}:
+        if not over:
+            return run
+        if run.wave in campaign.rollback_waves:
+            return moves.turn_back(run, now)
+        return replace(moves.to(run, HostState.SUCCEEDED, now), soak_until=None)
+    return moves.fail_changed(run, campaign.policy, result.error or _unexplained(result), now)

@@ -1,0 +1,212 @@
+"""What should happen next: a pure function of the campaign and the instant; deterministic, and it never raises.
+
+Order of duties: stop before anything else, watch what is in flight, bring back what failed, then go forward, then end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.census import Census, open_attempt, open_undo, take_census
+from orchestrator.campaign.ending import final_state
+from orchestrator.campaign.events import Action, Cancel, Dispatch, Finish, OpenWave, StopNow, WakeAt
+from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
+from orchestrator.campaign.stop_rules import Judgement, judge, stopped
+from orchestrator.campaign.watch import Timers, watch
+
+#: states in which hosts are worked on
+WORKING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.ROLLING_BACK})
+
+
+def decide(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = frozenset()) -> tuple[Action, ...]:
+    """What should happen now; `blocked` hosts are being changed by somebody else and are left alone.
+
+    Only WakeAt may be repeated after `record`. A finished campaign answers with nothing.
+    """
+    if campaign.state in FINAL_CAMPAIGN:
+        return ()
+    if campaign.state not in WORKING:
+        return _before_work(campaign, now)
+    census = take_census(campaign, now)
+    judgement = judge(campaign, census, now)
+    if judgement.stop is not None:
+        return (StopNow(stop=judgement.stop),)
+    return _Turn(campaign=campaign, now=now, blocked=blocked, census=census, judgement=judgement).actions()
+
+
+def _before_work(campaign: Campaign, now: datetime) -> tuple[Action, ...]:
+    if campaign.abort_requested:
+        return (*_cancel(campaign, "aborted before the start"), Finish(state=CampaignState.ABORTED))
+    expires = campaign.plan_expires_at
+    if campaign.state is CampaignState.PLANNING or expires is None:
+        return ()
+    if expires > now:
+        return (WakeAt(at=expires),)
+    return (*_cancel(campaign, "the plan expired before it was applied"), Finish(state=CampaignState.VOID))
+
+
+def _cancel(campaign: Campaign, reason: str) -> tuple[Action, ...]:
+    """Cancel what was never started; a host that only waits for its undo is left to a person."""
+    hosts = tuple(
+        run.host.name
+        for run in campaign.runs
+        if run.state is HostState.PENDING or (run.state is HostState.ROLLING_BACK and open_undo(run) is None)
+    )
+    return (Cancel(hosts=hosts, reason=reason),) if hosts else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """One decision of a campaign at work."""
+
+    campaign: Campaign
+    now: datetime
+    blocked: frozenset[str]
+    census: Census
+    judgement: Judgement
+    timers: Timers = field(default_factory=Timers)
+
+    def actions(self) -> tuple[Action, ...]:
+        """Everything that should happen, and when to look again."""
+        campaign = self.campaign
+        resend = not stopped(campaign) and campaign.state is not CampaignState.PAUSED
+        busy = (*self.census.flying, *self.census.soaking)
+        watched = watch(campaign.policy, campaign.kind, busy, self.now, self.timers, resend=resend)
+        undo = self._undo()
+        forward = self._forward()
+        ending = self._end(busy=bool(undo or forward))
+        if ending:
+            return (*watched, *ending)
+        self.timers.at(self.judgement.due)
+        wake = self.timers.first_after(self.now)
+        return (*watched, *undo, *forward, *((WakeAt(at=wake),) if wake is not None else ()))
+
+    # -- back ------------------------------------------------------------------------------------------------
+
+    def _undo(self) -> tuple[Dispatch, ...]:
+        """Bring back touched hosts, last wave first, those that failed before those that did not."""
+        if self.judgement.dark or not self.census.waiting:
+            return ()
+        policy = self.campaign.policy
+        undoing = sum(
+            run.state is HostState.ROLLING_BACK and open_undo(run) is not None for run in self.census.flying
+        )
+        room = min(policy.parallelism - len(self.census.flying), policy.rollback_parallelism - undoing)
+        ready = sorted(
+            (run for run in self.census.waiting if run.host.name not in self.blocked),
+            key=lambda run: (-run.wave, run.failed_as is None),
+        )
+        return tuple(_undo_of(run) for run in ready[: max(room, 0)])
+
+    # -- forward ---------------------------------------------------------------------------------------------
+
+    def _may_start(self) -> bool:
+        campaign = self.campaign
+        return campaign.state is CampaignState.RUNNING and not stopped(campaign) and not self.judgement.hold
+
+    def _forward(self) -> tuple[Action, ...]:
+        """Fill the free slots from the wave at work, or open the next wave once this one is over."""
+        if not self._may_start():
+            return ()
+        campaign = self.campaign
+        if campaign.wave == 0:
+            opened = 1 if campaign.waves else 0
+        elif self._wave_over() and campaign.wave < campaign.waves:
+            opened = campaign.wave + 1
+        else:
+            return self._dispatches(self.census.pending)
+        if not opened:
+            return ()
+        mine = tuple(run for run in campaign.runs if run.wave == opened and run.state is HostState.PENDING)
+        return (OpenWave(number=opened), *self._dispatches(mine))
+
+    def _wave_over(self) -> bool:
+        """Whether every host of the wave at work is final and the delay has passed."""
+        campaign = self.campaign
+        count = self.census.waves.get(campaign.wave)
+        if count is None or count.final < count.hosts:
+            return False
+        settled = campaign.wave_settled_at or campaign.wave_started_at or self.now
+        opens = settled + timedelta(seconds=campaign.policy.delay_s)
+        self.timers.at(opens)
+        return opens <= self.now
+
+    def _room(self) -> int:
+        taken = len(self.census.flying) + len(self.census.waiting)
+        return max(self.campaign.policy.parallelism - taken, 0)
+
+    def _dispatches(self, pending: Iterable[HostRun]) -> tuple[Dispatch, ...]:
+        free = [run for run in pending if run.host.name not in self.blocked]
+        return tuple(Dispatch(host=run.host.name, number=_next_number(run)) for run in free[: self._room()])
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def _end(self, *, busy: bool) -> tuple[Action, ...]:
+        """Cancel what will never start; finish when nothing is left to do or to wait for."""
+        campaign, census = self.campaign, self.census
+        over = stopped(campaign)
+        left = census.states.get(HostState.PENDING, 0)
+        if not (busy or census.flying or census.soaking or census.waiting or (left and not over)):
+            return (*_cancel(campaign, self._why_cancelled()), Finish(state=final_state(campaign)))
+        if not busy and self._stalled():
+            reason = "hosts stayed UNKNOWN, and their slots with them"
+            return (*_cancel(campaign, reason), Finish(state=final_state(campaign)))
+        if over and left:
+            names = tuple(run.host.name for run in campaign.runs if run.state is HostState.PENDING)
+            return (Cancel(hosts=names, reason=self._why_cancelled()),)
+        return ()
+
+    def _why_cancelled(self) -> str:
+        stops = self.campaign.stops
+        return f"not started: {stops[-1].rule}" if stops else "not started: the campaign ended"
+
+    def _stalled(self) -> bool:
+        """Whether only UNKNOWN hosts stand in the way, and have been silent for long enough."""
+        campaign, census = self.campaign, self.census
+        if campaign.state is CampaignState.PAUSED and not stopped(campaign):
+            return False
+        if census.soaking or not census.flying:
+            return False
+        if any(run.state is not HostState.UNKNOWN for run in census.flying):
+            return False
+        if (
+            self._room()
+            and ((census.pending and self._may_start()) or census.waiting)
+            and not self.judgement.dark
+        ):
+            # somebody else holds these hosts, and will let go of them
+            return False
+        gives_up = last_news(campaign) + timedelta(seconds=campaign.policy.unknown_wait_s)
+        self.timers.at(gives_up)
+        return gives_up <= self.now
+
+
+def _undo_of(run: HostRun) -> Dispatch:
+    forward = [attempt.id for attempt in run.attempts if not attempt.undo]
+    return Dispatch(
+        host=run.host.name, number=_next_number(run), undo=True, undo_of=forward[-1] if forward else None
+    )
+
+
+def _next_number(run: HostRun) -> int:
+    return run.attempts[-1].number + 1 if run.attempts else 1
+
+
+def last_news(campaign: Campaign) -> datetime:
+    """The latest instant at which anything became known, or a host became UNKNOWN."""
+    latest = campaign.started_at or campaign.created_at
+    for run in campaign.runs:
+        attempt = run.attempt
+        if attempt is None:
+            continue
+        heard = (attempt.ordered_at, attempt.heard_at, attempt.ended_at, run.unknown_since, run.ended_at)
+        latest = max(latest, *(instant for instant in heard if instant is not None))
+    return latest
+
+
+def in_flight(campaign: Campaign) -> tuple[str, ...]:
+    """Names of hosts with an order that has no end yet."""
+    return tuple(run.host.name for run in campaign.runs if open_attempt(run) is not None)

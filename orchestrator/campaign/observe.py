@@ -1,0 +1,76 @@
+"""Takes in what the world told us; whatever does not fit the campaign as it is changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from orchestrator.campaign import moves
+from orchestrator.campaign.answers import HostEvent, react
+from orchestrator.campaign.campaign import Campaign, Stop
+from orchestrator.campaign.events import AbortAsked, Event, Started
+from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
+
+
+def observe(campaign: Campaign, event: Event, now: datetime) -> Campaign:
+    """The campaign after this event; the very same object when the event changes nothing."""
+    return observe_all(campaign, (event,), now)
+
+
+def observe_all(campaign: Campaign, events: Iterable[Event], now: datetime) -> Campaign:
+    """The campaign after these events, in their order; one pass over the hosts for all of them."""
+    batch: list[HostEvent] = []
+    after = campaign
+    for event in events:
+        if isinstance(event, Started | AbortAsked):
+            after = _asked(_on_hosts(after, batch, now), event, now)
+            batch = []
+        else:
+            batch.append(event)
+    return _on_hosts(after, batch, now)
+
+
+def _on_hosts(campaign: Campaign, events: list[HostEvent], now: datetime) -> Campaign:
+    if not events or campaign.state in FINAL_CAMPAIGN:
+        return campaign
+    wanted = {event.host for event in events}
+    places = {run.host.name: place for place, run in enumerate(campaign.runs) if run.host.name in wanted}
+    runs = list(campaign.runs)
+    changed = False
+    for event in events:
+        place = places.get(event.host)
+        if place is None:
+            continue
+        run = react(campaign, runs[place], event, now)
+        changed = changed or run is not runs[place]
+        runs[place] = run
+    return moves.tidy(replace(campaign, runs=tuple(runs)), now) if changed else campaign
+
+
+def _asked(campaign: Campaign, event: Started | AbortAsked, now: datetime) -> Campaign:
+    return _started(campaign, now) if isinstance(event, Started) else _abort(campaign, event, now)
+
+
+def _started(campaign: Campaign, now: datetime) -> Campaign:
+    """A plan is applied once, while it is valid."""
+    ready = campaign.state in {CampaignState.PLANNED, CampaignState.AWAITING_APPROVAL}
+    expired = campaign.plan_expires_at is not None and now >= campaign.plan_expires_at
+    if not ready or expired or campaign.abort_requested:
+        return campaign
+    return replace(campaign, state=CampaignState.RUNNING, started_at=now)
+
+
+def _abort(campaign: Campaign, event: AbortAsked, now: datetime) -> Campaign:
+    """Nothing new starts; asked twice is asked once; after the end it changes nothing."""
+    if campaign.abort_requested or campaign.state in FINAL_CAMPAIGN:
+        return campaign
+    stop = Stop(
+        rule="operator abort",
+        limit="no new host starts; running ones finish",
+        observed=event.reason or "no reason given",
+        hosts=(),
+        at=now,
+        by=event.by,
+    )
+    return replace(campaign, abort_requested=True, stops=(*campaign.stops, stop))
