@@ -135,7 +135,7 @@ class Engine(Protocol):
         """GET /system/df (all types)."""
         ...
 
-    def containers(self) -> list[JsonObject]:
+    def containers(self, timeout_s: float = 60.0) -> list[JsonObject]:
         """GET /containers/json?all=1 (state of every container, size not asked)."""
         ...
 

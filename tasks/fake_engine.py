@@ -125,8 +125,9 @@ class FakeEngine:
             "BuilderSize": sum(record.size_bytes for record in self.cache.values()),
         }
 
-    def containers(self) -> list[JsonObject]:
+    def containers(self, timeout_s: float = 60.0) -> list[JsonObject]:
         """Every container, in whatever state."""
+        del timeout_s
         self._called("containers")
         return [container_entry(container) for container in self.all_containers.values()]
 

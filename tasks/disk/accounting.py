@@ -42,6 +42,8 @@ class Accounting(Record):
     image_bytes: dict[str, int] = Field(default_factory=dict)
     volume_bytes: dict[str, int] = Field(default_factory=dict)
     volume_users: dict[str, int] = Field(default_factory=dict)
+    #: id -> what people call it, for images and containers
+    names: dict[str, str] = Field(default_factory=dict)
     cache: tuple[CacheObject, ...] = ()
     #: every kind was told with its items
     complete: bool = True
@@ -70,6 +72,7 @@ def parse_accounting(answer: JsonObject) -> Accounting:
         image_shared_bytes=_by(images, "Id", lambda item: size(item.get("SharedSize"))),
         volume_bytes=_by(volumes, "Name", lambda item: size(_usage(item).get("Size"))),
         volume_users=_by(volumes, "Name", lambda item: size(_usage(item).get("RefCount"))),
+        names=_called(images, "RepoTags") | _called(containers, "Names"),
         cache=cache,
         complete=all(_whole(total, part) for total, part in zip(totals, items, strict=True)),
     )
@@ -153,3 +156,8 @@ def _usage(item: JsonObject) -> Mapping[str, Any]:
 def _by(items: list[JsonObject] | None, key: str, number: Any) -> dict[str, int]:
     pairs = ((str(item.get(key)), number(item)) for item in items or ())
     return {name: value for name, value in pairs if value is not None}
+
+
+def _called(items: list[JsonObject] | None, key: str) -> dict[str, str]:
+    named = ((str(item.get("Id")), item.get(key)) for item in items or ())
+    return {ref: str(names[0]).lstrip("/") for ref, names in named if isinstance(names, list) and names}

@@ -98,13 +98,19 @@ def survey(host: Connection, topics: Iterable[Topic], *, sizes: bool, timeout_s:
 
 def refuse_sleeping_engine(host: Connection) -> None:
     """The engine is not merely asleep behind docker.socket, where looking at it would start it."""
+    asleep = sleeping_engine(host)
+    if asleep:
+        hint = "Look at `systemctl status docker` there, start it with engine.restart, then plan again."
+        raise Refused(f"{host.host_name}: {asleep}", code="E_DAEMON_DOWN", hint=hint)
+
+
+def sleeping_engine(host: Connection) -> str:
+    """Why the engine may not be asked: it is down and docker.socket would start it; "" when it may be asked."""
     units = read_units(host)
-    if units[DOCKER].load == "loaded" and not units[DOCKER].running and units[SOCKET].running:
-        raise Refused(
-            f"The Docker Engine on {host.host_name} is not running ({units[DOCKER].active}); asking it would start it",
-            code="E_DAEMON_DOWN",
-            hint="Look at `systemctl status docker` there, start it with engine.restart, then plan again.",
-        )
+    service, socket = units[DOCKER], units[SOCKET]
+    if service.load == "loaded" and service.active not in {"active", "reloading"} and socket.active == "active":
+        return f"docker.service is {service.active} ({service.result}); asking the engine would start it"
+    return ""
 
 
 def why_unsupported(info: JsonObject, version: JsonObject) -> str:

@@ -73,9 +73,9 @@ class DockerEngine:
         """GET /system/df (all types)."""
         return self._object("GET", "/system/df", timeout_s=timeout_s)
 
-    def containers(self) -> list[JsonObject]:
+    def containers(self, timeout_s: float = _READ_S) -> list[JsonObject]:
         """GET /containers/json?all=1."""
-        return self._list("/containers/json", {"all": "1"})
+        return self._list("/containers/json", {"all": "1"}, timeout_s=timeout_s)
 
     def container(self, ref: str) -> JsonObject:
         """GET /containers/{id}/json; EngineError status 404 when gone."""
@@ -155,8 +155,9 @@ class DockerEngine:
     def _remove(self, path: str, params: Mapping[str, str]) -> bytes:
         return self._call("DELETE", path, params=params, timeout_s=_REMOVE_S)
 
-    def _list(self, path: str, params: Mapping[str, str]) -> list[JsonObject]:
-        return self._objects(self._json(self._call("GET", path, params=params), path), path)
+    def _list(self, path: str, params: Mapping[str, str], *, timeout_s: float = _READ_S) -> list[JsonObject]:
+        data = self._call("GET", path, params=params, timeout_s=timeout_s)
+        return self._objects(self._json(data, path), path)
 
     def _object(
         self,
