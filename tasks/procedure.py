@@ -125,8 +125,11 @@ class Draft(Record):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the keys and intended actions in canonical JSON; sizes and wording do not count."""
-        volatile = {"title", "size_bytes", "timeout_s"}
+        """SHA-256 of the keys and intended actions in canonical JSON; sizes and wording do not count.
+
+        Nor does `cwd`: it is the attempt's own snapshot directory, another one in plan than in apply.
+        """
+        volatile = {"title", "size_bytes", "timeout_s", "cwd"}
         steps = [step.model_dump(mode="json", exclude=volatile) for step in self.steps]
         text = json.dumps(steps, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Procedures about the engine itself: what runs, which packages, restart, upgrade, rollback, hold."""

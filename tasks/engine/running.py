@@ -1,0 +1,92 @@
+"""Are the containers that ran still running, as the same processes? Asked after every touch of the engine."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tasks.engine.host_facts import HostFacts
+from tasks.facts.engine import Container, Daemon
+from tasks.procedure import Record
+from tasks.result import Finding
+
+DEFAULT_NETWORKS = ("bridge", "host", "none")
+
+
+class Comparison(Record):
+    """Two readings of one host's containers, compared."""
+
+    #: what is not as it must be, one line each
+    faults: tuple[str, ...] = ()
+    #: what changed and may
+    findings: tuple[Finding, ...] = Field(default=())
+    #: every container that ran has the process it had
+    pids_preserved: bool = False
+
+
+def compare(before: HostFacts, now: HostFacts) -> Comparison:
+    """Compare running sets; an engine that does not answer is a fault, never an empty set.
+
+    With live-restore in the daemon and no reboot in between, a container must keep its process. After a reboot, or
+    without live-restore, it is enough that its restart policy brought it back.
+    """
+    old, new = before.engine.daemon, now.engine.daemon
+    if old is None:
+        return Comparison()
+    if new is None:
+        return Comparison(faults=(f"the engine does not answer: {now.engine.error}",))
+    same_boot = before.boot == now.boot
+    present = {container.id: container for container in new.containers}
+    faults, findings = [], []
+    for was in old.running:
+        fault, finding = _judge(was, present.get(was.id), same_boot=same_boot, keeps=old.live_restore)
+        faults += [fault] if fault else []
+        findings += [finding] if finding else []
+    faults += _faults_around(old, new, present)
+    kept = all(_same_process(was, present.get(was.id)) for was in old.running)
+    return Comparison(faults=tuple(faults), findings=tuple(findings), pids_preserved=kept)
+
+
+def at_risk(daemon: Daemon | None, *, major: bool = False) -> tuple[str, ...]:
+    """Names of running containers that a restart of the engine may stop."""
+    if daemon is None or (daemon.live_restore and not major):
+        return ()
+    return tuple(container.name for container in daemon.running)
+
+
+def _judge(
+    was: Container, is_now: Container | None, *, same_boot: bool, keeps: bool
+) -> tuple[str, Finding | None]:
+    if is_now is None:
+        return f"container {was.name} is gone", None
+    if not is_now.running:
+        if not same_boot and not was.returns:
+            detail = (
+                f"the reboot ended it, and its restart policy {was.restart_policy or 'no'} does not start it"
+            )
+            return "", Finding(code="W_NOT_RETURNED", object=was.name, detail=detail)
+        return f"container {was.name} ran and is {is_now.state}", None
+    if same_boot and keeps and not _same_process(was, is_now):
+        if is_now.restarts > was.restarts or was.restarts:
+            detail = f"restarted by its own policy ({was.restarts} to {is_now.restarts} times)"
+            return "", Finding(code="W_RESTARTING", object=was.name, detail=detail)
+        return f"container {was.name} was restarted: process {was.pid} became {is_now.pid}", None
+    return "", None
+
+
+def _faults_around(old: Daemon, new: Daemon, present: dict[str, Container]) -> list[str]:
+    faults = [
+        f"container {was.name} is gone" for was in old.containers if not was.running and was.id not in present
+    ]
+    faults += [f"network {name} is gone" for name in old.networks if name not in new.networks]
+    faults += [f"default network {name} is missing" for name in DEFAULT_NETWORKS if name not in new.networks]
+    sick = {was.id for was in old.containers if was.health == "unhealthy"}
+    faults += [
+        f"container {now.name} became unhealthy"
+        for now in new.containers
+        if now.health == "unhealthy" and now.id not in sick
+    ]
+    return list(dict.fromkeys(faults))
+
+
+def _same_process(was: Container, is_now: Container | None) -> bool:
+    return is_now is not None and (was.pid, was.started_at) == (is_now.pid, is_now.started_at)
