@@ -1,0 +1,1 @@
+"""Tests against real hosts: the fleet of deploy/lab."""
