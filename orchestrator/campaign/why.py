@@ -1,0 +1,263 @@
+"""Why a campaign is where it is: rule, limit, observed; causes with what their hosts share; done, left, next.
+
+The same explanation is shown by command line, API and page. Messages may quote hostile text: sinks escape it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun
+from orchestrator.campaign.census import take_census
+from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
+from orchestrator.campaign.stop_rules import judge
+from orchestrator.campaign.words import names, plural
+from tasks.model import Host
+
+#: traits named per cause at most
+MAX_COMMON = 6
+
+_HEALTHY = frozenset({HostState.SUCCEEDED, HostState.SOAKING, HostState.ALREADY_RIGHT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Hosts that failed in the same way."""
+
+    code: str
+    #: one of their messages
+    message: str
+    hint: str
+    #: failed | unreachable | unknown | left out
+    kind: str
+    hosts: tuple[str, ...]
+    #: what all of them have and no healthy host has: "label region=eu", "pool dmz", "group db"
+    common: tuple[str, ...]
+    #: healthy hosts they were compared with
+    healthy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Everything a person needs to know about a campaign that stopped, ended, or goes on."""
+
+    campaign: str
+    state: str
+    headline: str
+    #: "" while no rule and no person stopped it
+    rule: str
+    limit: str
+    observed: str
+    by: str
+    at: datetime | None
+    groups: tuple[Cause, ...]
+    #: what was done automatically
+    done: tuple[str, ...]
+    #: what was left as it is
+    left: tuple[str, ...]
+    #: commands to type next
+    next: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The explanation as plain text."""
+        return tuple(_lines(self))
+
+
+def explain(campaign: Campaign, now: datetime) -> Explanation:
+    """Why the campaign is where it is."""
+    stops = campaign.stops
+    causes = _causes(campaign)
+    return Explanation(
+        campaign=campaign.id,
+        state=campaign.state.value,
+        headline=_headline(campaign, now),
+        rule="; ".join(stop.rule for stop in stops),
+        limit="; ".join(stop.limit for stop in stops if stop.limit),
+        observed="; ".join(stop.observed for stop in stops if stop.observed),
+        by=", ".join(dict.fromkeys(stop.by for stop in stops)),
+        at=stops[0].at if stops else None,
+        groups=causes,
+        done=tuple(_done(campaign)),
+        left=tuple(_left(campaign)),
+        next=tuple(_next(campaign, causes)),
+    )
+
+
+def signature(code: str, message: str, host: str) -> tuple[str, str]:
+    """The error without what differs from host to host: names, ids, numbers."""
+    text = message.replace(host, "HOST") if host else message
+    text = re.sub(r"\b[0-9a-f]{12,64}\b", "ID", text)
+    text = re.sub(r"[0-9]+(\.[0-9]+)*", "N", text)
+    return code, " ".join(text.split())[:200].casefold()
+
+
+def traits(host: Host) -> frozenset[str]:
+    """What hosts can have in common, in words."""
+    found = {f"label {key}={value}" for key, value in host.labels.items()}
+    found |= {f"group {group}" for group in host.groups}
+    found |= {f"pool {host.pool}", f"transport {host.transport.value}", f"engine family {host.engine_family}"}
+    return frozenset(found)
+
+
+# -- causes --------------------------------------------------------------------------------------------------
+
+
+def _kind(run: HostRun) -> str | None:
+    if run.failed_as is not None:
+        return run.failed_as.value
+    if run.state is HostState.UNKNOWN:
+        return FailureKind.UNKNOWN.value
+    if run.state is HostState.UNREACHABLE:
+        return FailureKind.UNREACHABLE.value
+    return "left out" if run.state is HostState.SKIPPED else None
+
+
+def _causes(campaign: Campaign) -> tuple[Cause, ...]:
+    """Groups of hosts by error signature, the largest first."""
+    healthy = [run for run in campaign.runs if run.state in _HEALTHY and run.failed_as is None]
+    theirs: frozenset[str] = frozenset().union(*(traits(run.host) for run in healthy))
+    groups: dict[tuple[str, tuple[str, str]], list[HostRun]] = {}
+    for run in campaign.runs:
+        kind = _kind(run)
+        if kind is not None:
+            code, message = _error(run)
+            groups.setdefault((kind, signature(code, message, run.host.name)), []).append(run)
+    causes = [_cause(kind, runs, theirs, len(healthy)) for (kind, _), runs in groups.items()]
+    return tuple(sorted(causes, key=lambda cause: (-len(cause.hosts), cause.code, cause.hosts)))
+
+
+def _cause(kind: str, runs: Sequence[HostRun], theirs: frozenset[str], healthy: int) -> Cause:
+    code, message = _error(runs[0])
+    common = frozenset.intersection(*(traits(run.host) for run in runs)) - theirs if healthy else frozenset()
+    return Cause(
+        code=code,
+        message=message,
+        hint=runs[0].error.hint if runs[0].error else "",
+        kind=kind,
+        hosts=tuple(run.host.name for run in runs),
+        common=tuple(sorted(common))[:MAX_COMMON],
+        healthy=healthy,
+    )
+
+
+def _error(run: HostRun) -> tuple[str, str]:
+    if run.error is not None:
+        return run.error.code, run.error.message
+    if run.state is HostState.UNKNOWN:
+        return "E_TIMEOUT", "ordered, and no news since"
+    return "", run.reason or "no reason was given"
+
+
+# -- headline, done, left, next ------------------------------------------------------------------------------
+
+_HEADLINES = {
+    CampaignState.PLANNING: "hosts are being asked for their dry runs",
+    CampaignState.PLANNED: "the plan is ready and nothing was touched",
+    CampaignState.AWAITING_APPROVAL: "it waits for an approver; nothing was touched",
+    CampaignState.PAUSED: "it is paused: nothing new starts, and it stays so until a person acts",
+    CampaignState.ROLLING_BACK: "nothing new starts; touched hosts are being brought back, running ones settle",
+    CampaignState.COMPLETE: "every host is as wanted",
+    CampaignState.COMPLETE_WITH_EXCEPTIONS: "it went over all hosts, and some are not as wanted",
+    CampaignState.INCOMPLETE: "it ended with hosts nobody could reach or tell the fate of",
+    CampaignState.HALTED: "a stop rule ended it; no host had to be rolled back",
+    CampaignState.ABORTED: "an operator ended it",
+    CampaignState.ROLLED_BACK: "a stop rule ended it; every host that had to come back is proven equal to its snapshot",
+    CampaignState.ROLLBACK_INCOMPLETE: "a stop rule ended it, and not every host could be brought back",
+    CampaignState.VOID: "the plan expired or could not be made; nothing was touched",
+}
+
+
+def _headline(campaign: Campaign, now: datetime) -> str:
+    if campaign.state is not CampaignState.RUNNING:
+        return _HEADLINES[campaign.state]
+    if campaign.abort_requested:
+        return "an operator aborts it: nothing new starts, running hosts finish"
+    census = take_census(campaign, now)
+    if judge(campaign, census, now).hold:
+        silent = [run.host.name for run in census.flying if run.state is HostState.UNKNOWN]
+        return f"it starts nothing new while nobody knows what became of {names(silent)}"
+    return f"it is going on: wave {campaign.wave} of {campaign.waves}"
+
+
+def _hosts_in(campaign: Campaign, *states: HostState) -> list[str]:
+    return [run.host.name for run in campaign.runs if run.state in states]
+
+
+def _done(campaign: Campaign) -> Iterator[str]:
+    for state, text in (
+        (HostState.ROLLED_BACK, "rolled back and proven equal to the snapshot"),
+        (HostState.ROLLING_BACK, "being rolled back"),
+        (HostState.CANCELLED, "not started"),
+    ):
+        hosts = _hosts_in(campaign, state)
+        if hosts:
+            yield f"{text}: {plural(len(hosts), 'host')} ({names(hosts)})"
+    asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]
+    if asked and campaign.state not in FINAL_CAMPAIGN:
+        yield f"the journals of {names(asked)} are being asked what became of the attempt"
+
+
+def _left(campaign: Campaign) -> Iterator[str]:
+    changed = [run.host.name for run in campaign.runs if run.state in _HEALTHY and run.changed]
+    if changed:
+        yield f"changed, and left so: {plural(len(changed), 'host')} ({names(changed)})"
+    for state, text in (
+        (HostState.NEEDS_HUMAN, "needs a person; no machine will touch it again"),
+        (HostState.UNKNOWN, "fate unknown; only its journal or a person can tell"),
+        (HostState.FAILED_CLEAN, "failed with nothing changed"),
+        (HostState.UNREACHABLE, "not reached, so not touched"),
+        (HostState.SKIPPED, "left out"),
+        (HostState.PENDING, "not started yet"),
+    ):
+        hosts = _hosts_in(campaign, state)
+        if hosts:
+            yield f"{text}: {plural(len(hosts), 'host')} ({names(hosts)})"
+
+
+def _next(campaign: Campaign, causes: Iterable[Cause]) -> Iterator[str]:
+    if campaign.state in {CampaignState.PLANNED, CampaignState.PLANNING, CampaignState.AWAITING_APPROVAL}:
+        yield f"dockwave show {campaign.id}"
+        return
+    for cause in causes:
+        if cause.kind != "left out":
+            yield f"dockwave logs {campaign.id} {cause.hosts[0]}"
+    dark = _hosts_in(campaign, HostState.UNKNOWN, HostState.UNREACHABLE)
+    if dark:
+        yield f"dockwave hosts check -i INVENTORY -l '{':'.join(dark[:20])}'"
+    if campaign.state not in FINAL_CAMPAIGN:
+        yield f"dockwave watch {campaign.id}"
+        if not campaign.abort_requested:
+            yield f"dockwave abort {campaign.id}"
+        return
+    redo = [run.host.name for run in campaign.runs if run.state not in _HEALTHY]
+    if redo and campaign.state is not CampaignState.VOID:
+        yield f"dockwave plan {campaign.procedure} -i INVENTORY --on '{':'.join(redo[:20])}'  # once it is fixed"
+    yield f"dockwave show {campaign.id}"
+
+
+# -- as text -------------------------------------------------------------------------------------------------
+
+
+def _lines(why: Explanation) -> Iterator[str]:
+    yield f"{why.campaign} is {why.state}: {why.headline}"
+    if why.rule:
+        at = f" at {why.at:%Y-%m-%d %H:%M:%S %Z}" if why.at else ""
+        yield f"stopped{at} by {why.by}: {why.rule}"
+        if why.limit:
+            yield f"limit: {why.limit}"
+        if why.observed:
+            yield f"observed: {why.observed}"
+    for number, cause in enumerate(why.groups, start=1):
+        yield f"cause {number}: {cause.code} {cause.message}".rstrip()
+        yield f"  {cause.kind}: {plural(len(cause.hosts), 'host')} ({names(cause.hosts)})"
+        if cause.common:
+            yield f"  in common, and on none of {plural(cause.healthy, 'healthy host')}: {', '.join(cause.common)}"
+        if cause.hint:
+            yield f"  hint: {cause.hint}"
+    for title, items in (("done automatically", why.done), ("left as it is", why.left), ("next", why.next)):
+        for item in items:
+            yield f"{title}: {item}"
