@@ -136,7 +136,7 @@ def _sentence(detail: ErrorDetails) -> tuple[str, str]:
         case "tuple_type" | "list_type":
             return _wrong_shape(name, detail["input"], "a list"), "Write '- item' lines below it, or []."
         case _:
-            return f"{shown(name)}: {detail['msg']}", "See the exported JSON Schema: dockwave hosts schema."
+            return f"{shown(name)}: {detail['msg']}", "See the exported JSON Schema: dockwave schema export."
 
 
 def _wrong_shape(name: str, found: object, wanted: str) -> str:

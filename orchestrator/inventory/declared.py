@@ -88,7 +88,7 @@ class Collector:
     def _add_groups(self, file: CheckedFile) -> None:
         here: dict[str, Place] = {}
         for raw, entry in file.model.groups.items():
-            name, place = str(raw), raw.place
+            name, place = raw.name, raw.place
             if name in here:
                 what = f"the group {shown(name)} is there twice, first on line {here[name].line}"
                 self._problems.add(place, what, "Names differ by case only; keep one.")
@@ -103,10 +103,10 @@ class Collector:
             for host in self._expand(mention, members, f"group {shown(name)}"):
                 group.hosts.setdefault(host, mention.place)
         for child in entry.children:
-            if child in group.children and group.children[child].file == child.place.file:
-                what = f"the child {shown(child)} is there twice in group {shown(name)}"
+            known = group.children.setdefault(child.name, child.place)
+            if known is not child.place and known.file == child.place.file:
+                what = f"the child {shown(child.name)} is there twice in group {shown(name)}"
                 self._problems.add(child.place, what, "Keep one of the two.")
-            group.children.setdefault(str(child), child.place)
         self._merge(group.settings, _flatten(file, entry, ("groups", name), f"group {shown(name)}"))
 
     def _add_hosts(self, file: CheckedFile) -> None:

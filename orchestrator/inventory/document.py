@@ -30,7 +30,7 @@ from ruamel.yaml.events import (
 from orchestrator.inventory.problems import Place, Problems, shown
 
 #: larger files are refused unread; 20,000 hosts written out one by one fit in
-MAX_BYTES = 2 << 20
+MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

@@ -9,6 +9,7 @@ from orchestrator.inventory.declared import Declared
 from orchestrator.inventory.problems import Problems, did_you_mean, shown
 
 MAX_GROUPS = 2000
+MAX_CHILDREN = 10_000
 
 #: host-in-group pairs; a few nested groups of everything must not fill the memory
 MAX_MEMBERSHIPS = 1_000_000
@@ -28,9 +29,10 @@ class Grouping:
 
 def resolve_groups(declared: Declared, problems: Problems) -> Grouping:
     """Give the membership of every group and host; unknown children, cycles and name clashes are problems."""
-    if len(declared.groups) > MAX_GROUPS:
-        place = next(iter(declared.groups.values())).place
-        problems.add(place, f"there are more than {MAX_GROUPS} groups", "Use labels instead of some groups.")
+    groups = declared.groups.values()
+    if len(groups) > MAX_GROUPS or sum(len(group.children) for group in groups) > MAX_CHILDREN:
+        what = f"there are more than {MAX_GROUPS} groups, or {MAX_CHILDREN} children of groups"
+        problems.add(next(iter(groups)).place, what, "Use labels instead of some groups.")
         return Grouping(members={}, ancestors={}, groups_of={})
     children = _known_children(declared, problems)
     order = _children_first(declared, children, problems)

@@ -35,9 +35,8 @@ def load_inventory(paths: Sequence[Path]) -> Inventory:
             collector.add(checked)
     if unreadable:  # what the other files refer to may be in this one
         problems.raise_if_any()
-    sound_files = not len(problems)
     inventory = _resolve(collector.declared, tuple(str(path) for path in paths), problems)
-    if sound_files and not inventory.hosts:
+    if not len(problems) and not inventory.hosts:  # else the hosts may be among the problems
         what = "there is no host in the inventory"
         problems.add(Place(file=str(paths[0])), what, "Name hosts in a group or below hosts.")
     problems.raise_if_any()

@@ -42,14 +42,6 @@ class Flaw(ValueError):
 class InventoryError(BadDocument):
     """Inventory files cannot be used; every problem is listed, in the order of the files (exit code 2)."""
 
-    def __init__(self, problems: tuple[Problem, ...], *, left_out: int = 0) -> None:
-        """Carry the listed problems and the count of those beyond the limit."""
-        super().__init__(problems)
-        self.left_out = left_out
-        if left_out:
-            self.message += f"\n... and {left_out} more; mend these first and run it again"
-            self.args = (self.message,)
-
 
 class Problems:
     """A growing list of problems that becomes one InventoryError."""
@@ -82,8 +74,15 @@ class Problems:
         if not self._found:
             return
         ordered = sorted(self._found, key=lambda item: (item[0], item[1].line, item[1].column))
-        listed = tuple(problem for _, problem in ordered[:MAX_LISTED])
-        raise InventoryError(listed, left_out=len(ordered) - len(listed))
+        listed = [problem for _, problem in ordered]
+        if len(listed) > MAX_LISTED:
+            left_out = len(listed) - MAX_LISTED + 1
+            what = f"there are {left_out} more problems" + (" at least" if self.full else "")
+            del listed[MAX_LISTED - 1 :]
+            listed.append(
+                Problem(file="", line=0, column=0, what=what, fix="Mend these first and run it again.")
+            )
+        raise InventoryError(tuple(listed))
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -42,6 +42,14 @@ class HostNames:
     place: Place
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A group's name in its one spelling; two spellings of it are two keys until somebody looks."""
+
+    name: str
+    place: Place
+
+
 def text_of(value: object) -> Text:
     """Give the value when it is a text; Flaw when it is a mapping, a list or nothing."""
     if isinstance(value, Text) and not value.is_null:
@@ -71,19 +79,18 @@ def parse_host_names(value: object) -> HostNames:
     return HostNames(range=found, place=text.place)
 
 
-def parse_group_name(value: object) -> Text:
+def parse_group_name(value: object) -> Named:
     """Give a group's name, in lower case."""
     text = _name_text(value, "group name")
     name = names.word(text, "group")
     if name == "all":
         raise Flaw('a group is named "all", which means every host in patterns', "Rename the group.")
-    return Text.at(name, text.place, plain=text.plain)
+    return Named(name=name, place=text.place)
 
 
-def parse_gateway_name(value: object) -> Text:
+def parse_gateway_name(value: object) -> str:
     """Give a gateway pool's name, in lower case."""
-    text = _name_text(value, "gateway name")
-    return Text.at(names.word(text, "gateway"), text.place, plain=text.plain)
+    return names.word(_name_text(value, "gateway name"), "gateway")
 
 
 def parse_version(value: object) -> int:
@@ -223,10 +230,10 @@ _LABEL_TYPES = ["string", "number", "boolean"]
 
 HostNamesField: TypeAlias = Annotated[HostNames, *_field(parse_host_names, _NAME_SCHEMA)]
 GroupName: TypeAlias = Annotated[
-    Text, *_field(parse_group_name, {"type": "string", "minLength": 1, "maxLength": 63})
+    Named, *_field(parse_group_name, {"type": "string", "minLength": 1, "maxLength": 63})
 ]
 GatewayName: TypeAlias = Annotated[
-    Text, *_field(parse_gateway_name, {"type": "string", "minLength": 1, "maxLength": 63})
+    str, *_field(parse_gateway_name, {"type": "string", "minLength": 1, "maxLength": 63})
 ]
 Version: TypeAlias = Annotated[Literal[1], *_field(parse_version, {"const": 1})]
 Connect: TypeAlias = Annotated[Transport, *_field(parse_connect, {"enum": [one.value for one in Transport]})]
