@@ -19,7 +19,7 @@ from orchestrator.settings import Resolved, Settings, resolve
 from tasks.errors import BadDocument, DockwaveError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from orchestrator.cli.client import Client
 
@@ -102,6 +102,12 @@ class Session:
         from orchestrator.sanitize import clean
 
         print(clean(text, limit=4000), file=sys.stderr, flush=True)
+
+    def print(self, what: RenderableType) -> None:
+        """Show something on standard output; in a pipe it is as wide as it needs, so that nothing is cut."""
+        if not self.out.is_terminal:
+            self.out.width = max(self.out.width, self.out.measure(what).maximum)
+        self.out.print(what)
 
     def data(self, text: str) -> None:
         """Data for standard output, as it is: callers have cleaned or encoded it."""

@@ -1,0 +1,94 @@
+"""What the API needs of the service behind it; declared here, by its consumer, as narrow as its use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.why import Explanation
+from orchestrator.planning import NewPlan
+
+
+class LoggedEvent(Protocol):
+    """One line of the event log."""
+
+    @property
+    def seq(self) -> int:
+        """Its number; only grows."""
+        ...
+
+    @property
+    def campaign_id(self) -> str | None:
+        """The campaign it is about."""
+        ...
+
+    @property
+    def host(self) -> str | None:
+        """The host it is about."""
+        ...
+
+    @property
+    def attempt_id(self) -> str | None:
+        """The attempt it is about."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was written."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What it says."""
+        ...
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """More of it."""
+        ...
+
+
+class Service(Protocol):
+    """Plans, campaigns and their log; every refusal is a DockwaveError with code and hint."""
+
+    def plan(self, request: NewPlan) -> str:
+        """Begin to plan; the id of the new campaign."""
+        ...
+
+    def campaign(self, reference: str) -> Campaign:
+        """A campaign by id or by a beginning of it that no other has."""
+        ...
+
+    def campaigns(self, limit: int) -> Sequence[Campaign]:
+        """The newest campaigns, newest first."""
+        ...
+
+    def document(self, campaign_id: str) -> tuple[bytes, str]:
+        """The plan's bytes and their SHA-256."""
+        ...
+
+    def apply(self, document: bytes, by: str, *, allow_data_loss: bool) -> str:
+        """Apply a plan, once; the campaign's id."""
+        ...
+
+    def abort(self, campaign_id: str, by: str, reason: str) -> None:
+        """Start no further host."""
+        ...
+
+    def events(self, campaign_id: str, after_seq: int, *, host: str | None = None) -> Sequence[LoggedEvent]:
+        """Lines of the log after that number, oldest first, a bounded many."""
+        ...
+
+    def why(self, campaign_id: str) -> Explanation:
+        """Why it stopped, or how it stands."""
+        ...
+
+    def wait(self, campaign_id: str, after_seq: int, timeout_s: float) -> bool:
+        """Return as soon as the log has a line after that number, at the latest after that time."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """How the orchestrator is: leading, broker, campaigns at work."""
+        ...

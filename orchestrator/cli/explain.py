@@ -1,0 +1,55 @@
+"""`why` on a screen: rule, causes and contrast, what was done, what was left, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from orchestrator.glyphs import campaign_mark
+from orchestrator.sanitize import clean, plain
+from orchestrator.views import CampaignView
+
+
+def render(view: CampaignView, why: Mapping[str, Any]) -> RenderableType:
+    """The explanation as lines."""
+    mark = campaign_mark(view.state)
+    head = Text.assemble((view.id, "bold"), "  ", (f"{mark.glyph} {view.state}", mark.style))
+    if why.get("rule"):
+        head.append(f" by {clean(why['rule'])}")
+        limits = [f"{name} {clean(why[name])}" for name in ("limit", "observed") if why.get(name)]
+        head.append(f" ({', '.join(limits)})" if limits else "")
+    parts: list[RenderableType] = [head]
+    for number, group in enumerate(why.get("groups") or (), start=1):
+        parts += _group(number, group)
+    parts += _section("done automatically", why.get("done"))
+    parts += _section("left as it is", why.get("left"))
+    parts += _section("next", why.get("next"))
+    return Group(*parts)
+
+
+def _group(number: int, group: Mapping[str, Any]) -> list[RenderableType]:
+    hosts = [clean(host) for host in group.get("hosts") or ()]
+    shown = " ".join(hosts[:10]) + (f" … ({len(hosts)})" if len(hosts) > 10 else "")
+    line = Text.assemble(
+        (f" cause {number}  ", "bold"),
+        plain(group.get("code", "")),
+        "  ",
+        plain(group.get("message", "")),
+        f"  {len(hosts)} hosts: {shown}",
+    )
+    lines: list[RenderableType] = [line]
+    common = [clean(item) for item in group.get("common") or ()]
+    if common:
+        lines.append(Text(f"          in common, and no healthy host has it: {', '.join(common)}"))
+    return lines
+
+
+def _section(title: str, lines: Iterable[str] | str | None) -> list[RenderableType]:
+    items = [lines] if isinstance(lines, str) else list(lines or ())
+    return [
+        Text.assemble((f" {title if index == 0 else '':20}", "bold"), plain(item))
+        for index, item in enumerate(items)
+    ]

@@ -1,0 +1,51 @@
+"""The command `dockwave`: every verb in one place, each in the file of its group."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from orchestrator.cli import catalogue, config, hosts, plan, processes, show, trust
+
+app = typer.Typer(
+    name="dockwave",
+    help="Day-2 operations on a fleet of Docker hosts: plan, waves, proof, rollback.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_CAMPAIGNS = "Campaigns"
+_FLEET = "Fleet"
+_CONTROL = "Control plane"
+
+app.command(rich_help_panel=_CAMPAIGNS)(plan.plan)
+app.command(rich_help_panel=_CAMPAIGNS)(plan.apply)
+app.command(rich_help_panel=_CAMPAIGNS)(plan.run)
+app.command(rich_help_panel=_CAMPAIGNS)(show.ls)
+app.command(rich_help_panel=_CAMPAIGNS)(show.show)
+app.command(rich_help_panel=_CAMPAIGNS)(show.watch)
+app.command(rich_help_panel=_CAMPAIGNS)(show.why)
+app.command(rich_help_panel=_CAMPAIGNS)(show.abort)
+app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
+app.command(rich_help_panel=_FLEET)(catalogue.procedures)
+app.add_typer(hosts.hosts_app, name="hosts", rich_help_panel=_FLEET)
+hosts.hosts_app.command("trust")(trust.trust)
+app.command(rich_help_panel=_CONTROL)(processes.up)
+app.command(rich_help_panel=_CONTROL)(processes.down)
+app.command(rich_help_panel=_CONTROL)(processes.status)
+app.command(rich_help_panel=_CONTROL)(processes.orchestrator)
+app.command(rich_help_panel=_CONTROL)(processes.worker)
+app.command(rich_help_panel=_CONTROL)(processes.flower)
+app.add_typer(config.config_app, name="config")
+app.add_typer(config.schema_app, name="schema")
+app.command()(config.version)
+
+
+def run() -> None:
+    """Run the command line; no output encoding of the terminal can make it fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app()

@@ -1,0 +1,324 @@
+"""`plan`, `apply` and `run`: review first, then apply the very same bytes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli import exits
+from orchestrator.cli.session import Session, command
+from tasks.errors import BadInput, DockwaveError
+
+if TYPE_CHECKING:
+    from orchestrator.views import CampaignView
+
+Procedure = Annotated[str, typer.Argument(help="Name of the procedure; `dockwave procedures` lists them.")]
+On = Annotated[
+    str,
+    typer.Option("--on", metavar="PATTERN", help='Hosts: "web*:!web3", "prod:&eu", "region=eu,tier!=front".'),
+]
+Inventory = Annotated[
+    list[Path], typer.Option("--inventory", "-i", metavar="FILE", help="Inventory; repeatable.")
+]
+Set = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Parameter of the procedure; repeatable.")
+]
+Waves = Annotated[str | None, typer.Option(metavar="LIST", help="Sizes of the waves: 1,10%,rest.")]
+Parallel = Annotated[int | None, typer.Option(metavar="N", help="Hosts changing at the same time.")]
+Monitor = Annotated[
+    str, typer.Option(metavar="TIME", help="How long each host is watched after its change: 30s.")
+]
+Delay = Annotated[str, typer.Option(metavar="TIME", help="Pause between waves: 5m.")]
+MaxFailures = Annotated[
+    str | None,
+    typer.Option(metavar="N|P%", help="Failures tolerated in the whole campaign; one more stops it."),
+]
+AllowUnreachable = Annotated[
+    bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
+]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="table|json", help="json is stable: docs/cli.md.")
+]
+Details = Annotated[bool, typer.Option("--details", help="Every object, and why others are kept.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; never covers one-way steps.")]
+DataLoss = Annotated[bool, typer.Option("--allow-data-loss", help="Accept steps that cannot be taken back.")]
+Timeout = Annotated[
+    str, typer.Option(metavar="TIME", help="Stop waiting after this; the campaign goes on (exit 8).")
+]
+
+#: seconds the hosts have to answer with their dry runs before we stop waiting for the plan
+PLANNING_S = 600.0
+
+
+@command
+def plan(
+    session: Session,
+    procedure: Procedure,
+    on: On,
+    inventory: Inventory = [],  # noqa: B006 - typer copies it
+    set_: Set = [],  # noqa: B006 - typer copies it
+    waves: Waves = None,
+    parallel: Parallel = None,
+    monitor: Monitor = "0",
+    delay: Delay = "0",
+    max_failures: MaxFailures = None,
+    allow_unreachable: AllowUnreachable = False,
+    reason: Reason = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the plan here, for `apply`.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the --out file.")] = False,
+    output: Output = "table",
+    details: Details = False,
+) -> None:
+    """Ask every chosen host what would be done, and freeze the answer as a plan. Changes nothing."""
+    from orchestrator.cli.planfile import refuse_overwrite, write_plan
+
+    check_output(output)
+    if out is not None and not force and out.exists():
+        raise refuse_overwrite(out)
+    asked = _asked(locals())
+    view = make(session, asked)
+    if out is not None:
+        answer = session.client.get(f"/v1/campaigns/{view.id}/plan")
+        write_plan(out, answer["document"], answer["sha256"], force=force)
+    _show_plan(session, view, output, details=details)
+    if out is not None:
+        session.say(f"Apply it with: dockwave apply {out}")
+
+
+@command
+def apply(
+    session: Session,
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="File written by `dockwave plan --out`.")],
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")] = False,
+    yes: Yes = False,
+    allow_data_loss: DataLoss = False,
+    timeout: Timeout = "0",
+    output: Output = "table",
+) -> None:
+    """Do exactly what the plan says. Asks first; a plan is applied once, unedited, before it expires."""
+    from orchestrator.cli.flags import duration
+    from orchestrator.cli.planfile import read_plan, require_fresh
+
+    check_output(output)
+    seconds = duration("--timeout", timeout)
+    file = read_plan(plan_file)
+    require_fresh(file, plan_file, datetime.now(tz=UTC))
+    view = session.client.campaign(file.campaign)
+    accepted = confirm(session, view, yes=yes, allow_data_loss=allow_data_loss)
+    start(session, {"document": file.raw.decode("ascii"), "sha256": file.hash}, accepted)
+    _after_start(session, view.id, output, watch=watch, timeout_s=seconds)
+
+
+@command
+def run(
+    session: Session,
+    procedure: Procedure,
+    on: On,
+    inventory: Inventory = [],  # noqa: B006 - typer copies it
+    set_: Set = [],  # noqa: B006 - typer copies it
+    waves: Waves = None,
+    parallel: Parallel = None,
+    monitor: Monitor = "0",
+    delay: Delay = "0",
+    max_failures: MaxFailures = None,
+    allow_unreachable: AllowUnreachable = False,
+    reason: Reason = "",
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
+    yes: Yes = False,
+    allow_data_loss: DataLoss = False,
+    timeout: Timeout = "0",
+    output: Output = "table",
+    details: Details = False,
+) -> None:
+    """Plan, ask, apply and follow, in one go."""
+    from orchestrator.cli.flags import duration
+
+    check_output(output)
+    seconds = duration("--timeout", timeout)
+    view = make(session, _asked(locals()))
+    if output == "table" or not view.final:
+        _show_on_stderr(session, view, details=details)
+    if view.final:
+        finish(session, view, output)
+    accepted = confirm(session, view, yes=yes, allow_data_loss=allow_data_loss)
+    answer = session.client.get(f"/v1/campaigns/{view.id}/plan")
+    start(session, _document(answer), accepted)
+    _after_start(session, view.id, output, watch=watch, timeout_s=seconds)
+
+
+def _asked(values: dict[str, Any]) -> Any:
+    from orchestrator.cli.request import Asked
+
+    wanted = {name: values[name] for name in Asked.__dataclass_fields__ if name in values}
+    return Asked(**(wanted | {"inventory": tuple(values["inventory"]), "set_": tuple(values["set_"])}))
+
+
+def make(session: Session, asked: Any) -> CampaignView:
+    """The finished plan of what was asked; an error when none could be made."""
+    from orchestrator.cli.request import body_of
+
+    body = body_of(asked, session.settings.inventory)
+    campaign_id = str(session.client.post("/v1/plans", body)["id"])
+    session.say(f"Campaign {campaign_id}: asking {len(body['hosts'])} hosts what {asked.procedure} would do.")
+    deadline, after = time.monotonic() + PLANNING_S, 0
+    while True:
+        view = session.client.campaign(campaign_id, full=False)
+        if view.state != "PLANNING":
+            return _made(session.client.campaign(campaign_id))
+        if time.monotonic() > deadline:
+            raise DockwaveError(
+                f"Campaign {campaign_id} is still being planned after {PLANNING_S:.0f} s",
+                code="E_TIMEOUT",
+                hint=f"Look at it with `dockwave show {campaign_id}`.",
+            )
+        _, after = session.client.news(campaign_id, after, wait_s=5.0)
+
+
+def _made(view: CampaignView) -> CampaignView:
+    if view.state != "VOID":
+        return view
+    stop = view.stops[-1] if view.stops else None
+    why = f"{stop.rule}: {stop.observed}" if stop else "see `dockwave why`"
+    hosts = [f"{host.host}: {host.error.code} {host.error.message}" for host in hosts_of(view) if host.error]
+    raise exits.ApiError(
+        f"No plan could be made ({why}). Nothing was touched",
+        code="E_NO_PLAN",
+        hint="Correct this, or plan without hosts that do not answer by --allow-unreachable.",
+        status=422,
+        more=("", *hosts[:20])[1:],
+    )
+
+
+def hosts_of(view: CampaignView) -> list[Any]:
+    """All hosts of a campaign, in the order of its waves."""
+    return [host for wave in view.waves for host in wave.hosts]
+
+
+def _document(answer: dict[str, Any]) -> dict[str, str]:
+    from orchestrator.campaign.plan import canonical_json
+
+    return {"document": canonical_json(answer["document"]).decode("ascii"), "sha256": answer["sha256"]}
+
+
+def check_output(output: str, *, choices: tuple[str, ...] = ("table", "json")) -> None:
+    """Refuse an output format that does not exist."""
+    if output not in choices:
+        raise BadInput(f"--output cannot be {output[:40]!r}", hint=f"Choose one of: {', '.join(choices)}.")
+
+
+def _show_plan(session: Session, view: CampaignView, output: str, *, details: bool) -> None:
+    from orchestrator import report
+
+    if output == "json":
+        print_json(session, view)
+    else:
+        session.print(report.plan(view, details=details))
+
+
+def _show_on_stderr(session: Session, view: CampaignView, *, details: bool) -> None:
+    from orchestrator import report
+
+    session.err.print(report.plan(view, details=details))
+
+
+def print_json(session: Session, view: CampaignView) -> None:
+    """The view as JSON, one document."""
+    session.data(view.model_dump_json(indent=2))
+
+
+def radius(view: CampaignView) -> str:
+    """The blast radius in one line: what a person confirms."""
+    hosts = [host for wave in view.waves if wave.number for host in wave.hosts]
+    drafts = [host.plan or {} for host in hosts]
+    at_risk = sum(len(draft.get("containers_at_risk") or ()) for draft in drafts)
+    waves = max((wave.number for wave in view.waves), default=0)
+    parts = [f"{view.procedure} on {len(hosts)} hosts in {waves} waves, {view.policy.parallelism} at a time"]
+    if at_risk:
+        parts.append(f"{at_risk} running containers may stop")
+    if any(draft.get("reclaim_high_bytes") for draft in drafts):
+        from orchestrator.report import size
+
+        parts.append(f"frees up to {size(sum(draft.get('reclaim_high_bytes') or 0 for draft in drafts))}")
+    if lost := one_way(view):
+        parts.append(f"CANNOT BE TAKEN BACK on {len(lost)} hosts")
+    return "; ".join(parts) + "."
+
+
+def one_way(view: CampaignView) -> list[str]:
+    """Hosts on which something is lost for good."""
+    return [host.host for host in hosts_of(view) if host.undo == "one-way"]
+
+
+def confirm(session: Session, view: CampaignView, *, yes: bool, allow_data_loss: bool) -> bool:
+    """Whether data loss is accepted, once a person (or --yes) has agreed; BadInput when nobody has."""
+    terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    session.say(radius(view))
+    lost = bool(one_way(view))
+    if view.kind == "RO":
+        return allow_data_loss
+    if lost and not allow_data_loss:
+        if not terminal:
+            raise BadInput(
+                f"Steps on {len(one_way(view))} hosts cannot be taken back, and --yes does not cover those",
+                code="E_DATA_LOSS",
+                hint="Look at them with `dockwave show --details`, then accept them by --allow-data-loss.",
+            )
+        if typer.prompt(f"Type {view.id} to accept that", err=True).strip() != view.id:
+            raise _declined()
+        return True
+    if not yes:
+        if not terminal:
+            raise BadInput(
+                "Nobody is at the terminal to confirm this",
+                code="E_CONFIRM",
+                hint="Look at the plan, then add --yes.",
+            )
+        if not typer.confirm("Go ahead?", err=True):
+            raise _declined()
+    return allow_data_loss
+
+
+def _declined() -> DockwaveError:
+    return DockwaveError(
+        "Not confirmed; nothing was started", code="E_DECLINED", hint="The plan stays applicable."
+    )
+
+
+def start(session: Session, document: dict[str, str], allow_data_loss: bool) -> None:
+    """Apply the plan."""
+    from orchestrator.cli.request import author
+
+    session.client.post("/v1/apply", document | {"by": author(), "allow_data_loss": allow_data_loss})
+
+
+def _after_start(session: Session, campaign_id: str, output: str, *, watch: bool, timeout_s: float) -> None:
+    from orchestrator.cli.watch import follow
+
+    if watch:
+        finish(session, follow(session, campaign_id, timeout_s=timeout_s), output)
+    if output == "json":
+        print_json(session, session.client.campaign(campaign_id))
+    else:
+        session.data(campaign_id)
+    session.say(f"Started. Follow it with: dockwave watch {campaign_id}")
+
+
+def finish(session: Session, view: CampaignView, output: str) -> None:
+    """Print the aggregated result and end with the campaign's exit code."""
+    from orchestrator import report
+
+    if output == "json":
+        print_json(session, view)
+    else:
+        session.print(report.result(view, datetime.now(tz=UTC)))
+        if view.exit_code:
+            session.say(f"Why, and what next: dockwave why {view.id}")
+    raise typer.Exit(view.exit_code or exits.DONE)

@@ -1,0 +1,143 @@
+"""`hosts trust`: shows the keys hosts present, and records exactly those a person has seen and agreed to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli import exits
+from orchestrator.cli.session import Session, command
+from tasks.errors import BadInput, DockwaveError
+
+if TYPE_CHECKING:
+    from tasks.model import Host
+
+#: seconds all hosts together may take; each has a deadline of its own
+_PATIENCE_S = 600.0
+
+
+@command
+def trust(
+    session: Session,
+    inventory: Annotated[
+        list[Path] | None, typer.Option("-i", "--inventory", metavar="FILE", help="Inventory; repeatable.")
+    ] = None,
+    limit: Annotated[
+        str | None, typer.Option("-l", "--limit", metavar="PATTERN", help="Only these hosts.")
+    ] = None,
+    fingerprint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHA256:...",
+            help="Accept this key without asking; repeatable. The only way without a terminal.",
+        ),
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Forget the known keys of these hosts: only when they were rebuilt."),
+    ] = False,
+) -> None:
+    """Fetch the SSH keys of hosts, show their fingerprints, and record those you accept."""
+    from orchestrator.cli.hosts import inventory_files, read_names_file
+    from orchestrator.inventory.load import load_inventory
+    from orchestrator.inventory.selection import select
+    from tasks.model import Transport
+
+    loaded = load_inventory(inventory_files(inventory, "" if inventory else session.settings.inventory))
+    chosen = select(loaded, "all" if limit is None else limit, read_file=read_names_file)
+    hosts = [host for host in chosen if host.transport is Transport.SSH]
+    if not hosts:
+        raise BadInput(
+            "None of these hosts is reached over SSH", hint="Hosts with an agent of their own need no key."
+        )
+    answers = _ask({"hosts": _plain(hosts)})
+    _show(session, answers)
+    accepted = _accepted(session, answers, tuple(fingerprint or ()))
+    added = 0
+    if accepted:
+        again = [host for host in hosts if host.name in accepted]
+        request = {"hosts": _plain(again), "record": True, "replace": replace, "fingerprints": accepted}
+        for answer in _ask(request):
+            added += int(answer["added"])
+            _show_error(session, answer)
+    session.say(f"{added} keys recorded.")
+    if any(answer.get("error") for answer in answers):
+        raise typer.Exit(exits.EXCEPTIONS)
+
+
+def _plain(hosts: Sequence[Host]) -> Any:
+    from pydantic import TypeAdapter
+
+    from tasks.model import Host as Model
+
+    return TypeAdapter(list[Model]).dump_python(list(hosts), mode="json")
+
+
+def _ask(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The worker side's answers, one per host; it is a program of its own, never imported here."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "workers", "trust"],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise DockwaveError(
+            "The hosts did not answer in time", code="E_TIMEOUT", hint="Choose fewer with -l."
+        ) from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
+        raise DockwaveError(
+            f"Keys cannot be fetched: {said[-1]}", hint="Install dockwave[gateway] on this machine."
+        )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _show(session: Session, answers: Sequence[Mapping[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from orchestrator.sanitize import plain
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("HOST", "TYPE", "FINGERPRINT"):
+        table.add_column(column, overflow="fold")
+    for answer in answers:
+        for key in answer["keys"]:
+            table.add_row(plain(answer["host"]), plain(key["type"]), plain(key["fingerprint"]))
+    session.print(table)
+    for answer in answers:
+        _show_error(session, answer)
+
+
+def _show_error(session: Session, answer: Mapping[str, Any]) -> None:
+    error = answer.get("error")
+    if error:
+        session.say(f"{answer['host']}: {error['code']}: {error['message']} {error['hint']}")
+
+
+def _accepted(
+    session: Session, answers: Sequence[Mapping[str, Any]], given: tuple[str, ...]
+) -> dict[str, list[str]]:
+    seen = {
+        answer["host"]: [key["fingerprint"] for key in answer["keys"]] for answer in answers if answer["keys"]
+    }
+    if given:
+        return {
+            host: chosen for host, keys in seen.items() if (chosen := [key for key in keys if key in given])
+        }
+    if not seen:
+        return {}
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        session.say("Nobody is at the terminal to compare fingerprints; name accepted ones by --fingerprint.")
+        return {}
+    question = f"Compared with what the hosts' consoles say? Record the keys of {len(seen)} hosts"
+    return seen if typer.confirm(question, err=True) else {}
