@@ -1,4 +1,4 @@
-"""A control plane for one test: `dockwave up` with a data directory and ports of its own, driven by the command line."""
+"""A control plane for one test: `dockwave up` with its own data directory and ports, driven by the command line."""
 
 from __future__ import annotations
 
@@ -158,10 +158,11 @@ class Plane:
 
     def logs(self) -> str:
         """Last lines of every child's log."""
-        parts = []
-        for path in sorted((self.data / "logs").glob("*.log")):
-            parts.append(f"== {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-25:]))
-        return "\n".join(parts)
+        files = sorted((self.data / "logs").glob("*.log"))
+        tails = [path.read_text(errors="replace").splitlines()[-25:] for path in files]
+        return "\n".join(
+            f"== {path.name}\n" + "\n".join(tail) for path, tail in zip(files, tails, strict=True)
+        )
 
     def _answers(self) -> bool:
         return self.run("status", timeout_s=30).code == 0

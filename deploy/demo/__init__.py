@@ -1,0 +1,1 @@
+"""The demo: a real fleet on this machine, a clean-up campaign and a staged engine upgrade on it."""
