@@ -38,7 +38,8 @@ def raise_sudo_refusal(result: CommandResult, *, host: str, user: str) -> None:
     if result.stdout.size_bytes:
         return
     said = result.stderr.head
-    missing = result.exit_code == 127 and said.startswith((b"env: 'sudo'", b"env: sudo"))
+    # env's own message comes in the login user's language and quotes
+    missing = result.exit_code == 127 and re.search(rb"^env: \W*sudo\W*:", said, re.MULTILINE) is not None
     refused = result.exit_code == 1 and any(text in said for text in _SUDO_REFUSALS)
     if missing or refused:
         why = "sudo is not installed" if missing else "sudo asks for a password or refuses the command"

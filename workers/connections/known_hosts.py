@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import threading
@@ -106,7 +105,7 @@ def parse_line(text: str) -> KnownLine | None:
         return None
     try:
         key = HostKey.of(base64.b64decode(fields[2], validate=True))
-    except binascii.Error:
+    except ValueError:
         return None
     # a line whose label and key disagree is damaged, and a damaged key proves nothing
     if key.type != fields[1]:
@@ -142,7 +141,7 @@ def _hash_fits(entry: str, name: str) -> bool:
         return False
     try:
         salt, expected = base64.b64decode(parts[2]), base64.b64decode(parts[3])
-    except binascii.Error:
+    except ValueError:
         return False
     return hmac.compare_digest(hmac.new(salt, name.lower().encode(), "sha1").digest(), expected)
 

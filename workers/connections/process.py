@@ -13,7 +13,7 @@ from workers.connections.deadline import Deadline
 from workers.connections.output import Capture
 from workers.connections.wire import ExecChannel
 
-_READ_BYTES: Final = 1 << 18
+_READ_BYTES: Final = 1 << 16
 _WRITE_BYTES: Final = 1 << 15
 #: quiet seconds after the program's exit before a child that still holds its output is left alone
 _LINGER_S: Final = 3.0

@@ -84,7 +84,10 @@ def _user(*, may_sudo: bool) -> Iterator[str]:
     if shutil.which("sudo") is None:
         pytest.skip("NO SUDO TESTS: install sudo")
     name = f"dwtest{secrets.token_hex(3)}"
-    subprocess.run(["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/bash", "-p", "*", name], check=True)
+    subprocess.run(
+        ["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/bash", "-p", "*", name],
+        check=True,
+    )
     rule = Path("/etc/sudoers.d") / name
     if may_sudo:
         rule.write_text(f"{name} ALL=(ALL) NOPASSWD: ALL\n")
@@ -109,7 +112,8 @@ def nobody_special() -> Iterator[str]:
 SSH_KINDS = ("ssh", "ssh through a jump host", "ssh with sudo")
 KINDS = ("local", *(pytest.param(kind, marks=pytest.mark.services) for kind in SSH_KINDS))
 ENGINE_KINDS = tuple(
-    pytest.param(kind, marks=pytest.mark.services) for kind in ("local", *SSH_KINDS, "ssh without streamlocal")
+    pytest.param(kind, marks=pytest.mark.services)
+    for kind in ("local", *SSH_KINDS, "ssh without streamlocal")
 )
 
 

