@@ -28,7 +28,7 @@ def prove(
 ) -> Verdict:
     """Judge a host after its engine packages were to be at `target`."""
     running = compare(before, after)
-    engine = engine_faults(before, after, target) if restarted else []
+    engine = engine_faults(after, target) if restarted else []
     faults = [*package_faults(before, after, target, reheld=reheld), *engine, *running.faults]
     faults += differing(before.files if files is None else files, after.files)
     code = "E_VERIFY_FAILED"
@@ -61,7 +61,7 @@ def package_faults(
     return faults + other_differences(before, after, allowed=simulation.added() if simulation else ())
 
 
-def engine_faults(before: HostFacts, after: HostFacts, target: Mapping[str, str]) -> list[str]:
+def engine_faults(after: HostFacts, target: Mapping[str, str]) -> list[str]:
     """What is wrong with the engine that runs."""
     daemon = after.engine.daemon
     if daemon is None:
@@ -77,9 +77,6 @@ def engine_faults(before: HostFacts, after: HostFacts, target: Mapping[str, str]
         found = daemon.components.get(component, "").removeprefix("v")
         if version and found and not same_release(found, version):
             faults.append(f"{component} that runs is {found}, not {upstream(version)}")
-    was = before.engine.daemon
-    if was is not None and was.engine_id and daemon.engine_id and was.engine_id != daemon.engine_id:
-        faults.append("the engine has another ID than before")
     for unit in (DOCKER, CONTAINERD):
         state = after.units.get(unit)
         if state is not None and state.load == "loaded" and state.active != "active":

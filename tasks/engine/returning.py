@@ -131,7 +131,8 @@ def _keep_networks_step(root: str, directory: str) -> RunStep:
     return RunStep(
         key="keep-networks",
         title=f"Keep a copy of {database}",
-        argv=("cp", "--archive", "--", database, posixpath.join(directory, "local-kv.db")),
+        argv=("cp", "--archive", "--", database, posixpath.basename(database)),
+        cwd=directory,
         undo=UndoClass.NONE,
         # an engine that never ran has no such file
         ok_exit_codes=(0, 1),

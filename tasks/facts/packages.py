@@ -107,7 +107,7 @@ def parse_dpkg_query(text: str) -> dict[str, Package]:
 
 def parse_madison(text: str) -> dict[str, tuple[Available, ...]]:
     """Installable versions by package, in apt's order; source packages do not count."""
-    found: dict[str, list[Available]] = Field(default_factory=dict)
+    found: dict[str, list[Available]] = {}
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(" | ")]
         if len(fields) == 3 and fields[2].endswith(" Packages"):
@@ -128,6 +128,18 @@ def parse_candidates(text: str) -> dict[str, str]:
     return found
 
 
+def parse_automatic(text: str) -> frozenset[str]:
+    """Names apt marked as automatically installed, from its extended_states file."""
+    found = set()
+    name = ""
+    for line in text.splitlines():
+        if line.startswith("Package: "):
+            name = line.removeprefix("Package: ").strip()
+        elif line.strip() == "Auto-Installed: 1" and name:
+            found.add(name)
+    return frozenset(found)
+
+
 def parse_print_uris(text: str) -> dict[str, Deb]:
     """Package files by package name, from `apt-get download --print-uris`."""
     found = {}
@@ -142,8 +154,9 @@ def read_installed(host: Connection, engine_names: Iterable[str]) -> Installed:
     """Read every package, with automatic marks for the engine's own."""
     listed = _read(host, ("dpkg-query", "-W", f"-f={_QUERY}"))
     packages = parse_dpkg_query(listed)
-    mine = sorted(set(engine_names) & set(packages))
-    marked = set(_read(host, ("apt-mark", "showauto", *mine)).split()) if mine else set()
+    # apt's own file instead of `apt-mark showauto`, which builds the whole dependency tree first
+    states = _read(host, ("cat", "/var/lib/apt/extended_states"))
+    marked = parse_automatic(states) & set(engine_names)
     audit = _read(host, ("dpkg", "--audit"), privileged=True).strip()
     return Installed(
         packages={
@@ -165,10 +178,13 @@ def read_available(
 
 def read_obtainable(host: Connection, versions: Mapping[str, str]) -> dict[str, Deb]:
     """Package files of exactly these versions that the archive still offers, by package."""
-    found: dict[str, Deb] = Field(default_factory=dict)
-    for name, version in sorted(versions.items()):
-        argv = ("apt-get", "download", "--print-uris", f"{name}={version}")
-        found |= parse_print_uris(_read(host, argv))
+    pinned = [f"{name}={version}" for name, version in sorted(versions.items())]
+    argv = ("apt-get", "download", "--print-uris")
+    found = parse_print_uris(_read(host, (*argv, *pinned))) if pinned else {}
+    if len(found) < len(pinned):
+        # apt answers nothing at all when one is missing
+        for one in pinned:
+            found |= parse_print_uris(_read(host, (*argv, one)))
     return found
 
 

@@ -167,8 +167,7 @@ def _unit(values: dict[str, str]) -> Unit:
         job=values.get("Job", "") not in {"", "0"},
         limit_burst=number("StartLimitBurst"),
         limit_interval_s=parse_duration(values.get("StartLimitIntervalUSec", "")),
-        changed_at_s=number(
-            "StateChangeTimestampMonotonic,ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic"
-        )
-        / 1e6,
+        changed_at_s=number("StateChangeTimestampMonotonic") / 1e6,
+        up_at_s=number("ActiveEnterTimestampMonotonic") / 1e6,
+        down_at_s=number("ActiveExitTimestampMonotonic") / 1e6,
     )
