@@ -13,6 +13,9 @@ PROTECT = "dockwave.protect"
 MIB = 1 << 20
 DAY_S = 86_400
 BALLAST = 4 * MIB
+VOLUMES = "/var/lib/docker/volumes"
+#: containers that ended long ago
+JOBS = ("job-1", "job-2", "job-3")
 #: gives the engine's stopped containers and its images' tags an earlier date, while the engine is down
 BACKDATE = """
 import datetime, json, os, pathlib, subprocess, sys
@@ -77,29 +80,37 @@ def seed(host: Host, *, days_old: int = 30, ballast: int = BALLAST) -> Garbage:
     Volumes, networks and build cache are as young as they look: their dates cannot be set.
     """
     app, images = _images(host, days_old, ballast)
-    running = frozenset(_start(host, f"shop-{number}", app) for number in (1, 2))
-    database = _start(host, "shop-db", app, f"--volume={_volume(host, 'shop-data')}:/data")
-    old = {_finished(host, f"job-{number}", app) for number in (1, 2, 3)}
-    old.add(host.docker("create", "--name=never-started", app).strip())
-    protected = _finished(host, "evidence", app, f"--label={PROTECT}=true")
-    anonymous = frozenset(_anonymous_volume(host, app) for _ in range(2))
-    backdate(host, [*old, protected], timedelta(days=days_old))
-    young = _finished(host, "just-now", app)
     network = f"leftover-{host.name}"
-    host.docker("network", "create", network)
+    volumes = [("forgotten-data",), ("shop-data",), ("ledger", f"--label={PROTECT}=true")]
+    host.run_all(
+        *(("docker", "volume", "create", *options, name) for name, *options in volumes),
+        ("docker", "network", "create", network),
+    )
+    running = host.run_all(
+        _start("shop-1", app),
+        _start("shop-2", app),
+        _start("shop-db", app, "--volume=shop-data:/data"),
+    )
+    anonymous = _anonymous_volumes(host, app, count=2)
+    host.run_all(*(_job(name, app) for name in JOBS), _job("evidence", app, f"--label={PROTECT}=true"))
+    never, protected, *old = host.run_all(
+        ("docker", "create", "--name=never-started", app), *(_id_of(name) for name in ("evidence", *JOBS))
+    )
+    backdate(host, [never, protected, *old], timedelta(days=days_old))
+    _, young = host.run_all(_job("just-now", app), _id_of("just-now"))
     fill_build_cache(host, ballast)
     return Garbage(
-        old_containers=frozenset(old),
+        old_containers=frozenset({never, *old}),
         young_containers=frozenset({young}),
         protected_containers=frozenset({protected}),
-        running_containers=running | {database},
+        running_containers=frozenset(running),
         dangling_images=frozenset(images["dangling"]),
         unused_images=tuple(images["unused"]),
         protected_images=frozenset(images["protected"]),
         used_images=frozenset(images["used"]),
         anonymous_volumes=anonymous,
-        named_volumes=frozenset({_volume(host, "forgotten-data")}),
-        protected_volumes=frozenset({_volume(host, "ledger", protected=True)}),
+        named_volumes=frozenset({"forgotten-data"}),
+        protected_volumes=frozenset({"ledger"}),
         used_volumes=frozenset({"shop-data"}),
         unused_networks=frozenset({network}),
     )
@@ -143,30 +154,35 @@ def _images(host: Host, days_old: int, ballast: int) -> tuple[str, dict[str, tup
     return "shop:5", {"used": ids[:1], "protected": ids[1:2], "unused": ids[2:6], "dangling": ids[6:]}
 
 
-def _start(host: Host, name: str, image: str, *options: str) -> str:
-    return host.docker(
-        "run", "--detach", f"--name={name}", "--restart=unless-stopped", *options, image
-    ).strip()
+def _start(name: str, image: str, *options: str) -> tuple[str, ...]:
+    """A command that starts a long-lived container and prints its id."""
+    return ("docker", "run", "--detach", f"--name={name}", "--restart=unless-stopped", *options, image)
 
 
-def _finished(host: Host, name: str, image: str, *options: str) -> str:
-    """A container that ran, wrote something and ended well."""
+def _job(name: str, image: str, *options: str) -> tuple[str, ...]:
+    """A command that runs a container which writes something and ends well."""
     write = ("dd", "if=/dev/urandom", "of=/scratch", "bs=1024", "count=512")
-    host.docker("run", f"--name={name}", *options, image, *write)
-    return host.docker("inspect", "--format", "{{.Id}}", name).strip()
+    return ("docker", "run", "--network=none", f"--name={name}", *options, image, *write)
 
 
-def _volume(host: Host, name: str, *, protected: bool = False) -> str:
-    labels = [f"--label={PROTECT}=true"] if protected else []
-    return host.docker("volume", "create", *labels, name).strip()
+def _id_of(name: str) -> tuple[str, ...]:
+    """A command that prints a container's full id."""
+    return ("docker", "inspect", "--format", "{{.Id}}", name)
 
 
-def _anonymous_volume(host: Host, image: str) -> str:
-    """A nameless volume with data whose container is gone."""
-    write = ("dd", "if=/dev/urandom", "of=/data/orphan", "bs=1024", "count=1024")
-    container = host.docker("create", "--volume=/data", image, *write).strip()
-    host.docker("start", "--attach", container)
+def _anonymous_volumes(host: Host, image: str, count: int) -> frozenset[str]:
+    """Nameless volumes with data whose containers are gone."""
+    names = [f"lost-{number}" for number in range(count)]
     mount = "{{range .Mounts}}{{.Name}}{{end}}"
-    volume = host.docker("inspect", "--format", mount, container).strip()
-    host.docker("rm", container)
-    return volume
+    said = host.run_all(
+        *(("docker", "create", f"--name={name}", "--volume=/data", image) for name in names),
+        *(("docker", "inspect", "--format", mount, name) for name in names),
+        ("docker", "rm", *names),
+    )
+    volumes = said[count : 2 * count]
+    write = [
+        ("dd", "if=/dev/urandom", f"of={VOLUMES}/{name}/_data/orphan", "bs=1024", "count=1024")
+        for name in volumes
+    ]
+    host.run_all(*write)
+    return frozenset(volumes)
