@@ -70,7 +70,7 @@ class Resolved:
     #: environment variables with our prefix that name no setting of the control plane
     foreign: tuple[str, ...] = ()
     #: variables for child processes: only what a flag, the environment or a file has set
-    chosen: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def resolve(
