@@ -1,0 +1,115 @@
+"""Which orders a host takes: a table of records and orders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.model import Host, Mode, Transport
+from tasks.result import HostResult, Outcome
+from tasks.wire import Order
+from workers.admission import Decision, admit
+from workers.journal import Entry, EntryKind, HostRecord, UnitState, slug
+
+RECORD = HostRecord(time=1000.0, boot="b", machine_id="m" * 32, epoch=5, stop=None, units=(), entries=())
+ACCEPTED = Entry(kind=EntryKind.ACCEPTED, at=1.0)
+ENDED = Entry(kind=EntryKind.RESULT, at=2.0, result=HostResult(outcome=Outcome.CHANGED, changed=True))
+
+
+def order(**changes: object) -> Order:
+    """An order the host would take."""
+    values: dict[str, object] = {
+        "attempt_id": "c1/web-1/1",
+        "epoch": 6,
+        "mode": Mode.APPLY,
+        "campaign_id": "c1",
+        "wave": 1,
+        "host": Host(name="web-1", transport=Transport.LOCAL),
+        "procedure": "disk.usage",
+        "params": {},
+        "expires_at": 1060.0,
+        "timeout_s": 60,
+    }
+    return Order.model_validate(values | changes)
+
+
+@pytest.mark.parametrize(
+    ("record", "asked", "now", "code"),
+    [
+        (RECORD, order(epoch=5), 1000, "E_STALE_EPOCH"),
+        (RECORD, order(epoch=1), 1000, "E_STALE_EPOCH"),
+        (RECORD, order(), 1061, "E_ORDER_EXPIRED"),
+        (replace(RECORD, time=2000.0), order(), 1000, "E_ORDER_EXPIRED"),
+        (RECORD, order(machine_id="x" * 32), 1000, "E_HOST_IDENTITY"),
+        (replace(RECORD, machine_id=""), order(machine_id="x" * 32), 1000, "E_HOST_IDENTITY"),
+        (replace(RECORD, stop=""), order(), 1000, "E_KILL_SWITCH"),
+        (RECORD, order(v=2), 1000, "E_PROTOCOL"),
+        (RECORD, order(mode=Mode.RESUME), 1000, "E_NOT_STARTED"),
+        (
+            replace(RECORD, units=(UnitState(name="dockwave-cx-1-00000000-install.service", running=True),)),
+            order(),
+            1000,
+            "E_HOST_BUSY",
+        ),
+    ],
+)
+def test_an_order_is_refused_with_its_reason(record: HostRecord, asked: Order, now: float, code: str) -> None:
+    admission = admit(asked, record, now=now)
+    assert admission.decision is Decision.REFUSE
+    assert admission.error is not None
+    assert admission.error.code == code
+    assert "web-1" in admission.error.message or code == "E_PROTOCOL"
+
+
+def test_a_new_order_is_started() -> None:
+    assert admit(order(), RECORD, now=1000).decision is Decision.START
+    assert admit(order(machine_id="m" * 32), RECORD, now=1000).decision is Decision.START
+
+
+def test_an_ended_unit_of_another_attempt_does_not_make_the_host_busy() -> None:
+    units = (UnitState(name="dockwave-cx-1-00000000-install.service", running=False),)
+    assert admit(order(), replace(RECORD, units=units), now=1000).decision is Decision.START
+
+
+def test_a_unit_of_the_attempt_itself_does_not_make_the_host_busy() -> None:
+    units = (UnitState(name=f"dockwave-{slug('c1/web-1/1')}-install.service", running=True),)
+    assert admit(order(), replace(RECORD, units=units), now=1000).decision is Decision.START
+
+
+@pytest.mark.parametrize("mode", [Mode.APPLY, Mode.RESUME, Mode.UNDO])
+def test_a_known_attempt_goes_on_however_late(mode: Mode) -> None:
+    known = replace(RECORD, epoch=6, entries=(ACCEPTED,))
+    assert admit(order(mode=mode), known, now=10**9).decision is Decision.CONTINUE
+
+
+@pytest.mark.parametrize("mode", [Mode.APPLY, Mode.RESUME])
+def test_an_ended_attempt_answers_with_its_stored_result(mode: Mode) -> None:
+    admission = admit(order(mode=mode), replace(RECORD, epoch=9, entries=(ACCEPTED, ENDED)), now=10**9)
+    assert admission.decision is Decision.ANSWER
+    assert admission.result == ENDED.result
+
+
+def test_an_overtaken_attempt_answers_unknown_and_stops() -> None:
+    admission = admit(order(), replace(RECORD, epoch=7, entries=(ACCEPTED,)), now=1000)
+    assert admission.decision is Decision.ANSWER
+    assert admission.result is not None
+    assert admission.result.outcome is Outcome.UNKNOWN
+
+
+@given(
+    epoch=st.integers(1, 20),
+    seen=st.integers(0, 20),
+    expires=st.floats(900, 1100),
+    now=st.floats(900, 1100),
+    host_time=st.floats(900, 1100),
+    stop=st.none() | st.text(max_size=5),
+)
+def test_nothing_starts_unless_fresh_and_in_time_and_allowed(
+    epoch: int, seen: int, expires: float, now: float, host_time: float, stop: str | None
+) -> None:
+    record = replace(RECORD, epoch=seen, time=host_time, stop=stop)
+    started = admit(order(epoch=epoch, expires_at=expires), record, now=now).decision is Decision.START
+    assert started == (epoch > seen and max(now, host_time) <= expires and stop is None)
