@@ -155,7 +155,9 @@ def network_entry(network: FakeNetwork) -> JsonObject:
 
 def cache_entry(record: FakeCache) -> JsonObject:
     """A build cache record as /system/df shows it."""
-    return {
+    # one parent until API 1.41, a list since
+    several: JsonObject = {"Parents": list(record.parents)} if len(record.parents) > 1 else {}
+    return several | {
         "ID": record.id,
         "Parent": record.parents[0] if record.parents else "",
         "Type": "regular",

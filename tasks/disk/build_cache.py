@@ -7,8 +7,9 @@ import heapq
 from tasks.disk import keys
 from tasks.disk.choice import Choice, first_objection, strange
 from tasks.disk.objects import CacheObject
-from tasks.disk.rules import Rules, Target, human_bytes
+from tasks.disk.rules import Rules, Target
 from tasks.disk.survey import DiskFacts
+from tasks.disk.wording import human_bytes
 from tasks.model import UndoClass
 from tasks.procedure import EngineStep, EngineVerb, Kept
 

@@ -19,10 +19,11 @@ from tasks.disk.drift import why_gone
 from tasks.disk.images import choose_images
 from tasks.disk.networks import choose_networks
 from tasks.disk.proof import prove, vanished
-from tasks.disk.rules import Rules, Target, human_bytes
+from tasks.disk.rules import Rules, Target
 from tasks.disk.sizes import Bounds, bounds
 from tasks.disk.survey import DiskFacts, Topic, survey
 from tasks.disk.volumes import choose_volumes
+from tasks.disk.wording import human_bytes
 from tasks.errors import Refused
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Draft, EngineStep, EngineVerb, Kept, Setting, Spec, Verdict

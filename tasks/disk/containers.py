@@ -5,8 +5,9 @@ from __future__ import annotations
 from tasks.disk import keys
 from tasks.disk.choice import Choice, first_objection, strange
 from tasks.disk.objects import STOPPED, ContainerObject
-from tasks.disk.rules import Rules, Target, human_age, human_bytes
+from tasks.disk.rules import Rules, Target
 from tasks.disk.survey import DiskFacts
+from tasks.disk.wording import human_age, human_bytes
 from tasks.model import UndoClass
 from tasks.procedure import EngineStep, EngineVerb, Kept
 

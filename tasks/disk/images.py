@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from tasks.disk import keys
 from tasks.disk.choice import Choice, first_objection, strange, used_by
 from tasks.disk.objects import ContainerObject, ImageObject
-from tasks.disk.rules import Rules, Target, human_age, human_bytes, repository
+from tasks.disk.rules import Rules, Target, repository
 from tasks.disk.survey import DiskFacts
+from tasks.disk.wording import human_age, human_bytes
 from tasks.model import UndoClass
 from tasks.procedure import EngineStep, EngineVerb, Kept
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from tasks.disk import keys
 from tasks.disk.objects import ContainerObject
-from tasks.disk.rules import human_bytes
-from tasks.disk.sizes import bounds, freed_bytes, shortfall
+from tasks.disk.sizes import Bounds, bounds, freed_bytes, shortfall
 from tasks.disk.survey import DiskFacts
+from tasks.disk.wording import human_bytes
 from tasks.procedure import Verdict
 from tasks.result import Finding, StepResult, StepState
 
@@ -25,22 +25,23 @@ _PLURALS = {
 def prove(before: DiskFacts, after: DiskFacts, steps: tuple[StepResult, ...]) -> Verdict:
     """Judge the host after a clean-up, with the result fields of disk.cleanup."""
     done = [step for step in steps if step.state in _ENDED_WELL]
-    left, came_into_use = _left_over(after, done)
+    left, cache_kept = _left_over(after, done)
     failed = [f"{step.key} failed: {step.detail}" for step in steps if step.state is StepState.FAILED]
     lost = _lost(before, after)
     bad = [*failed, *left, *lost]
     planned = bounds(before, (step.key for step in done))
     measured = freed_bytes(before, after)
     findings = [_drift(step.key, step.detail) for step in steps if step.state is StepState.SKIPPED]
-    findings += [_drift(key, "came into use meanwhile and was left alone") for key in came_into_use]
+    findings += [_drift(key, reason) for key, reason in cache_kept.items()]
     odd = shortfall(planned, measured) if done else None
     if odd:
         findings.append(Finding(code="W_FREED_LESS", detail=odd))
-    good = f"{len(done) - len(left)} removed objects are absent, {_running(before)} running containers are untouched"
+    gone = len(done) - len(left) - len(cache_kept)
+    good = f"{gone} removed objects are absent, {_running(before)} running containers are untouched"
     return Verdict(
         ok=not bad,
         evidence=(*bad, good),
-        data=_data(before, after, steps, came_into_use, planned.low, planned.high, measured),
+        data=_data(before, after, steps, cache_kept, planned, measured),
         findings=tuple(findings),
     )
 
@@ -55,9 +56,8 @@ def _data(
     before: DiskFacts,
     after: DiskFacts,
     steps: tuple[StepResult, ...],
-    came_into_use: list[str],
-    low: int,
-    high: int,
+    cache_kept: dict[str, str],
+    planned: Bounds,
     measured: int | None,
 ) -> dict[str, Any]:
     gone = _present(before) - _present(after)
@@ -68,17 +68,17 @@ def _data(
     }
     skipped = [
         {"id": step.key, "reason": step.detail} for step in steps if step.state is StepState.SKIPPED
-    ] + [{"id": key, "reason": "came into use meanwhile"} for key in came_into_use]
+    ] + [{"id": key, "reason": reason} for key, reason in cache_kept.items()]
     reported = sum(step.freed_bytes or 0 for step in steps if step.state is StepState.DONE)
     unfinished = {StepState.FAILED, StepState.NOT_RUN, StepState.SKIPPED}
     return {
         "deleted": deleted,
         "skipped": skipped,
-        "planned_low_bytes": low,
-        "planned_high_bytes": high,
+        "planned_low_bytes": planned.low,
+        "planned_high_bytes": planned.high,
         "reclaimed_bytes_reported": reported,
         "reclaimed_bytes_fs": measured,
-        "partial": bool(came_into_use) or any(step.state in unfinished for step in steps),
+        "partial": bool(cache_kept) or any(step.state in unfinished for step in steps),
         "summary": _summary(deleted, measured),
     }
 
@@ -89,23 +89,30 @@ def _summary(deleted: dict[str, list[str]], measured: int | None) -> str:
     return f"removed {', '.join(counts) or 'nothing'}; {freed}"
 
 
-def _left_over(after: DiskFacts, done: list[StepResult]) -> tuple[list[str], list[str]]:
-    """Evidence about objects that are still there, and keys of cache records a build took into use meanwhile."""
+def _left_over(after: DiskFacts, done: list[StepResult]) -> tuple[list[str], dict[str, str]]:
+    """Evidence about objects that are still there; and cache records the engine kept, with the reason.
+
+    A build may take a record into use at any moment. The engine then prunes nothing and calls it success, so this
+    is where it shows; it has the last word, and a record of a cache is not worth a failed host.
+    """
     present = _present(after)
-    busy = {keys.key(keys.CACHE, record.id) for record in after.cache if record.in_use}
+    records = {keys.key(keys.CACHE, record.id): record for record in after.cache}
     names = {key for image in after.images for key in keys.image_keys(image)}
     left: list[str] = []
-    came_into_use: list[str] = []
+    cache_kept: dict[str, str] = {}
     for step in done:
-        if keys.parse(step.key).reference:
+        if step.key in records:
+            busy = records[step.key].in_use
+            cache_kept[step.key] = (
+                "a build uses it now" if busy else "the engine kept it: something else needs it"
+            )
+        elif keys.parse(step.key).reference:
             # a tag: gone when no image has it under this id, whatever other names the image keeps
             if step.key in names:
                 left.append(f"{step.key} is still there")
-        elif step.key in busy:
-            came_into_use.append(step.key)
         elif step.key in present:
             left.append(f"{step.key} is still there")
-    return left, came_into_use
+    return left, cache_kept
 
 
 def _lost(before: DiskFacts, after: DiskFacts) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from tasks.disk.wording import human_age
 from tasks.model import Protect
 
 DAY_S = 86_400
@@ -150,21 +151,3 @@ def repository(reference: str) -> str:
     name = reference.partition("@")[0]
     head, colon, tag = name.rpartition(":")
     return head if colon and "/" not in tag else name
-
-
-def human_age(seconds: float) -> str:
-    """A duration in its largest fitting unit: 90 s, 25 min, 26 h, 9 d."""
-    for unit, length in (("d", DAY_S), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
-
-
-def human_bytes(count: int) -> str:
-    """A size in decimal units as Docker prints them: 0 B, 512 kB, 1.9 GB."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError("the last unit takes any size")

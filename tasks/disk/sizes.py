@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tasks.disk import keys
-from tasks.disk.rules import human_bytes
 from tasks.disk.survey import DiskFacts
+from tasks.disk.wording import human_bytes
 
 _MEGABYTE = 1_000_000
 

@@ -108,7 +108,11 @@ def sleeping_engine(host: Connection) -> str:
     """Why the engine may not be asked: it is down and docker.socket would start it; "" when it may be asked."""
     units = read_units(host)
     service, socket = units[DOCKER], units[SOCKET]
-    if service.load == "loaded" and service.active not in {"active", "reloading"} and socket.active == "active":
+    if (
+        service.load == "loaded"
+        and service.active not in {"active", "reloading"}
+        and socket.active == "active"
+    ):
         return f"docker.service is {service.active} ({service.result}); asking the engine would start it"
     return ""
 

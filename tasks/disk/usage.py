@@ -14,8 +14,8 @@ from pydantic import Field
 from tasks.connection import Connection
 from tasks.disk.accounting import Accounting, Share, parse_accounting
 from tasks.disk.logs import ContainerLog, read_directory_sizes, read_logs
-from tasks.disk.rules import human_bytes
 from tasks.disk.survey import sleeping_engine
+from tasks.disk.wording import human_bytes
 from tasks.errors import EngineError, Refused
 from tasks.facts.disk import JOURNAL_ROOT, FileSystem, read_containerd_root, read_file_systems
 from tasks.model import Kind, UndoClass

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from tasks.disk import keys
 from tasks.disk.choice import Choice, first_objection, strange, used_by
 from tasks.disk.objects import ContainerObject, VolumeObject
-from tasks.disk.rules import Rules, Target, human_bytes
+from tasks.disk.rules import Rules, Target
 from tasks.disk.survey import DiskFacts
+from tasks.disk.wording import human_bytes
 from tasks.model import UndoClass
 from tasks.procedure import EngineStep, EngineVerb, Kept
 

@@ -1,0 +1,1 @@
+"""Tests of disk.usage and disk.cleanup."""
