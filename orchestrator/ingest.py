@@ -31,8 +31,12 @@ def event_of(report: Report, campaign: Campaign | None) -> Event | Ignored:
     if report.mode is Mode.CHECK:
         return _checked(report)
     match report.kind:
-        case ReportKind.ACCEPTED | ReportKind.BUSY:
-            # busy: another worker is at it, so the host's journal has it
+        case ReportKind.BUSY:
+            # another worker has the order; whether the host accepted it is not said, hence no number
+            return Heartbeat(
+                host=report.host, attempt_id=report.attempt_id, epoch=report.epoch, worker=report.worker[:200]
+            )
+        case ReportKind.ACCEPTED:
             return Accepted(
                 host=report.host, attempt_id=report.attempt_id, epoch=report.epoch, worker=report.worker[:200]
             )

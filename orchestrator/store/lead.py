@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
@@ -15,16 +16,19 @@ LEAD = table_of(OrchestratorRow)
 _ONE = 1
 
 
-def take(connection: Connection, owner: str, now: datetime, ttl: timedelta) -> int | None:
+def take(
+    connection: Connection, owner: str, now: datetime, ttl: timedelta, gone: Callable[[str], bool]
+) -> int | None:
     """Take the lead and give its epoch, or None while another orchestrator holds it.
 
-    An owner that takes again what it holds gets a new epoch: its own writes of before are fenced off too.
+    An owner that takes again what it holds gets a new epoch: its own writes of before are fenced off too. An owner
+    that is known to be `gone` is not waited for.
     """
     row = connection.execute(select(LEAD).where(LEAD.c.id == _ONE).with_for_update()).first()
     if row is None:
         connection.execute(insert(LEAD).values(id=_ONE, epoch=1, owner=owner, expires_at=now + ttl))
         return 1
-    if row.owner != owner and row.expires_at > now:
+    if row.owner != owner and row.expires_at > now and not gone(row.owner):
         return None
     epoch = int(row.epoch) + 1
     connection.execute(

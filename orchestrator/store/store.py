@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -160,11 +160,18 @@ class Store:
             lead.check(connection, epoch)
             yield Writer(connection)
 
-    def take_lead(self, owner: str, now: datetime, ttl: timedelta) -> int | None:
-        """Become the orchestrator that may write; None while another one is."""
+    def take_lead(
+        self,
+        owner: str,
+        now: datetime,
+        ttl: timedelta,
+        *,
+        gone: Callable[[str], bool] = lambda _owner: False,
+    ) -> int | None:
+        """Become the orchestrator that may write; None while another one is that is not known to be gone."""
         try:
             with self._transaction() as connection:
-                return lead.take(connection, owner, now, ttl)
+                return lead.take(connection, owner, now, ttl, gone)
         except IntegrityError:
             # two orchestrators met an empty database: the other one was first
             return None

@@ -1,0 +1,285 @@
+"""What people may ask and do; the API is a thin skin over it, and every refusal says what to do next.
+
+Reading works on every orchestrator, writing on the leading one. Nothing here publishes: what is committed here is
+seen by the loop, which sends what follows from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from orchestrator import planning
+from orchestrator.applying import canonical, edited, refusal
+from orchestrator.bulletin import Bulletin
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import AbortAsked, Event, Started
+from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.why import Explanation, explain
+from orchestrator.leading import Lead
+from orchestrator.planning import NewPlan
+from orchestrator.store.records import Lease, LogEntry, LoggedEvent
+from orchestrator.store.store import Reader, Store, Writer
+from orchestrator.turn import Turn, commit, observe_event
+from tasks import catalog
+from tasks.errors import BadInput, DockwaveError, Refused
+
+#: letters of campaign ids: no 0 and 1, which people read as o and l
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+#: seconds after which a waiting reader looks for itself: the line may come from another process
+_LOOK_S = 1.0
+
+
+def new_campaign_id() -> str:
+    """Draw an id no campaign ever had: hosts remember ids for ever, also when the database is lost."""
+    return "c" + "".join(secrets.choice(_LETTERS) for _ in range(8))
+
+
+class Service:
+    """Plans, campaigns and their log."""
+
+    def __init__(
+        self,
+        store: Store,
+        lead: Lead,
+        *,
+        now: Callable[[], datetime],
+        bulletin: Bulletin,
+        wake: Callable[[], None],
+        new_id: Callable[[], str] = new_campaign_id,
+        health: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Serve what `store` holds; ring `wake` when there is something to do."""
+        self._store = store
+        self._lead = lead
+        self._now = now
+        self._bulletin = bulletin
+        self._wake = wake
+        self._new_id = new_id
+        self._health = health
+
+    # -- asking ----------------------------------------------------------------------------------------------
+
+    def campaign(self, reference: str) -> Campaign:
+        """Give a campaign by id, or by a beginning of it that no other has."""
+        with self._store.read() as reader:
+            return _found(reader, reference)
+
+    def campaigns(self, limit: int = 50) -> tuple[Campaign, ...]:
+        """Give the newest campaigns, newest first."""
+        with self._store.read() as reader:
+            found = (reader.load(campaign_id) for campaign_id in reader.newest(limit))
+            return tuple(campaign for campaign in found if campaign is not None)
+
+    def document(self, campaign_id: str) -> tuple[bytes, str]:
+        """Give the plan's bytes and their SHA-256."""
+        with self._store.read() as reader:
+            campaign = _found(reader, campaign_id)
+            plan = reader.plan_of(campaign.id)
+        if plan is not None and plan.document is not None:
+            return plan.document, plan.hash
+        if campaign.state is CampaignState.PLANNING:
+            raise Refused(
+                f"The plan {campaign.id} is not made yet: hosts are still being asked",
+                code="E_NOT_READY",
+                hint=f"`dockwave show {campaign.id}` shows which ones; it is ready within two minutes",
+            )
+        why = campaign.stops[-1].observed if campaign.stops else "it ended before"
+        raise Refused(
+            f"There is no plan {campaign.id}: {why}",
+            code="E_NOT_READY",
+            hint=campaign.stops[-1].limit if campaign.stops else "Make a new one",
+        )
+
+    def events(
+        self, campaign_id: str, after_seq: int, *, host: str | None = None, limit: int = 1000
+    ) -> tuple[LoggedEvent, ...]:
+        """Give lines of the log after that number, oldest first."""
+        if host is not None and not host.isprintable():
+            return ()
+        with self._store.read() as reader:
+            return reader.events_after(after_seq, campaign_id=campaign_id, host=host, limit=limit)
+
+    def why(self, campaign_id: str) -> Explanation:
+        """Say why it stopped, or how it stands."""
+        return explain(self.campaign(campaign_id), self._now())
+
+    def wait(self, campaign_id: str, after_seq: int, timeout_s: float) -> bool:
+        """Return as soon as the campaign's log has a line after that number, at the latest after that time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._store.read() as reader:
+                newest = reader.last_seq()
+                if reader.events_after(after_seq, campaign_id=campaign_id, limit=1):
+                    return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._bulletin.wait(newest, min(left, _LOOK_S))
+
+    def wait_for(self, campaign_id: str, test: Callable[[Campaign], bool], timeout_s: float) -> Campaign:
+        """Give the campaign as soon as it passes the test, or as it is when the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._store.read() as reader:
+                newest = reader.last_seq()
+                campaign = _found(reader, campaign_id)
+            left = deadline - time.monotonic()
+            if test(campaign) or left <= 0:
+                return campaign
+            self._bulletin.wait(newest, min(left, _LOOK_S))
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Give every host that is kept, with its owner, reason and age."""
+        with self._store.read() as reader:
+            return reader.leases()
+
+    def status(self) -> Mapping[str, Any]:
+        """Say how the orchestrator is."""
+        with self._store.read() as reader:
+            heads = reader.heads()
+            seq = reader.last_seq()
+        at_work = [head.id for head in heads if head.state != CampaignState.PLANNED]
+        return {"leading": self._lead.held, "campaigns": at_work, "seq": seq, **self._health()}
+
+    # -- doing -----------------------------------------------------------------------------------------------
+
+    def plan(self, request: NewPlan) -> str:
+        """Begin to plan: hosts are asked for their dry runs; gives the id of the new campaign."""
+        procedure = catalog.find(request.procedure)
+        params = catalog.parse_params(procedure, dict(request.params)).model_dump(mode="json")
+        now = self._now()
+        planning.check(request)
+        with self._store.write(self._lead.epoch) as writer:
+            campaign = planning.begin(
+                request,
+                campaign_id=self._unused_id(writer),
+                kind=procedure.spec.kind,
+                params=params,
+                timeout_s=request.timeout_s or procedure.spec.timeout_s,
+                now=now,
+            )
+            data = {"procedure": campaign.procedure, "hosts": len(campaign.runs), "by": campaign.author}
+            line = LogEntry(kind="plan-asked", at=now, campaign_id=campaign.id, data=data)
+            writer.save(None, campaign, [line])
+            writer.ask_plan(campaign.id, {"allow_unreachable": request.allow_unreachable})
+        self._changed()
+        return campaign.id
+
+    def apply(self, document: bytes, by: str, *, allow_data_loss: bool = False) -> str:
+        """Apply a plan: the very document that was made, once, before it expires; gives the campaign's id."""
+        bytes_of_plan = canonical(document)
+        with self._store.write(self._lead.epoch) as writer:
+            refused = self._apply(writer, bytes_of_plan, by, allow_data_loss=allow_data_loss)
+        self._changed()
+        if isinstance(refused, DockwaveError):
+            raise refused
+        return refused
+
+    def _apply(
+        self, writer: Writer, document: bytes, by: str, *, allow_data_loss: bool
+    ) -> str | DockwaveError:
+        now = self._now()
+        plan = writer.plan_by_hash(hashlib.sha256(document).hexdigest())
+        campaign = writer.load(plan.campaign_id) if plan is not None else None
+        if plan is None or campaign is None:
+            problem = edited(writer, document)
+            writer.log([_refused("apply", problem, now, by)])
+            return problem
+        problem_or_none = refusal(campaign, plan, now, allow_data_loss=allow_data_loss)
+        if problem_or_none is not None:
+            writer.log([_refused("apply", problem_or_none, now, by, campaign.id)])
+            return problem_or_none
+        writer.mark_applied(campaign.id, now, _line(by))
+        self._observe(writer, campaign, Started(by=_line(by)), now)
+        return campaign.id
+
+    def abort(self, campaign_id: str, by: str, reason: str = "") -> Campaign:
+        """Start no further host; running ones finish. Repeating it changes nothing."""
+        with self._store.write(self._lead.epoch) as writer:
+            campaign = _found(writer, campaign_id)
+            event = AbortAsked(by=_line(by), reason=_line(reason))
+            saved = self._observe(writer, campaign, event, self._now())
+        self._changed()
+        return saved
+
+    def release_host(self, host: str, by: str, reason: str) -> Lease:
+        """Let campaigns change a host again that one of them left to a person; logged with its reason."""
+        now = self._now()
+        with self._store.write(self._lead.epoch) as writer:
+            lease = next((item for item in writer.leases() if item.host == host), None)
+            if lease is None:
+                raise BadInput(
+                    f"No campaign keeps {host[:253]!r}",
+                    code="E_NOT_FOUND",
+                    hint="`dockwave ls` shows who works",
+                )
+            data = {"by": _line(by), "reason": _line(reason), "attempt": lease.attempt_id}
+            writer.log(
+                [LogEntry(kind="released", at=now, campaign_id=lease.campaign_id, host=host, data=data)]
+            )
+            writer.release_leases(lease.campaign_id, [host])
+        self._changed()
+        return lease
+
+    def accept_identity(self, host: str, by: str, reason: str) -> None:
+        """Accept whatever machine answers to this name next: an operator says that it was rebuilt."""
+        with self._store.write(self._lead.epoch) as writer:
+            if not host.isprintable() or host not in writer.hosts([host]):
+                raise BadInput(
+                    f"No host named {host[:253]!r} has ever answered",
+                    code="E_NOT_FOUND",
+                    hint="Check its name",
+                )
+            data = {"by": _line(by), "reason": _line(reason)}
+            writer.log([LogEntry(kind="identity-accepted", at=self._now(), host=host, data=data)])
+            writer.forget_identity(host)
+        self._changed()
+
+    def _observe(self, writer: Writer, campaign: Campaign, event: Event, now: datetime) -> Campaign:
+        turn = Turn(before=campaign, after=campaign, now=now)
+        observe_event(turn, event)
+        return commit(turn, writer)
+
+    def _unused_id(self, reader: Reader) -> str:
+        while True:
+            campaign_id = self._new_id()
+            if not reader.starting_with(campaign_id):
+                return campaign_id
+
+    def _changed(self) -> None:
+        with self._store.read() as reader:
+            self._bulletin.announce(reader.last_seq())
+        self._wake()
+
+
+def _found(reader: Reader, reference: str) -> Campaign:
+    matches = reader.starting_with(reference) if reference.isalnum() else ()
+    if len(matches) > 1:
+        raise BadInput(
+            f"{reference!r} is the beginning of several campaigns: {', '.join(matches[:5])}",
+            code="E_CAMPAIGN_AMBIGUOUS",
+            hint="Write a few more characters of its id",
+        )
+    campaign = reader.load(matches[0]) if matches else None
+    if campaign is None:
+        raise BadInput(
+            f"There is no campaign {reference[:40]!r}",
+            code="E_CAMPAIGN_UNKNOWN",
+            hint="`dockwave ls` shows the campaigns there are",
+        )
+    return campaign
+
+
+def _refused(what: str, problem: DockwaveError, now: datetime, by: str, campaign_id: str = "") -> LogEntry:
+    data = {"code": problem.code, "reason": problem.message, "by": _line(by)}
+    return LogEntry(kind=f"refused:{what}", at=now, campaign_id=campaign_id, data=data)
+
+
+def _line(text: str) -> str:
+    """Give what a person typed as one bounded line: it goes into columns, journals and logs."""
+    return "".join(char for char in text if char.isprintable())[:300]
