@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deploy.lab import fleet, image, outer
+from deploy.lab import fleet, garbage, image, outer, repo
 from deploy.lab.command import LabError
+from deploy.lab.host import Host
 from deploy.lab.places import cache_dir
 
 USAGE_ERROR = 2
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--user", default="root")
     made.add_argument("host")
     made.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+    made = command("seed", _seed, "fill hosts with the garbage of months")
+    made.add_argument("names", nargs="*", metavar="HOST", help="all hosts when none is named")
+    made = command("offer", _offer, "let hosts' apt offer another engine release")
+    made.add_argument("release", choices=[str(release) for release in repo.Release])
+    made.add_argument("names", nargs="*", metavar="HOST", help="all hosts when none is named")
     command("show", _show, "print the fleet's description")
     command("image", _image, "build the host image into the cache")
     return parser
@@ -93,6 +99,21 @@ def _ssh(options: argparse.Namespace) -> None:
     loaded = fleet.load(options.state)
     argv = loaded.ssh_argv(loaded.host(options.host), *options.words, user=options.user)
     os.execvp(argv[0], argv if options.words else argv[:-1])  # noqa: S606 - argv built here, no shell
+
+
+def _chosen(options: argparse.Namespace) -> tuple[Host, ...]:
+    loaded = fleet.load(options.state)
+    return tuple(loaded.host(name) for name in options.names) or loaded.hosts
+
+
+def _seed(options: argparse.Namespace) -> None:
+    hosts = _chosen(options)
+    garbage.seed_all(hosts)
+    print(f"seeded: {', '.join(host.name for host in hosts)}")
+
+
+def _offer(options: argparse.Namespace) -> None:
+    print(repo.offer(_chosen(options), repo.Release(options.release)))
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """Hosts with a past: what months of deployments leave behind, and what must survive a clean-up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,8 @@ PROTECT = "dockwave.protect"
 MIB = 1 << 20
 DAY_S = 86_400
 BALLAST = 4 * MIB
+#: hosts seeded at a time
+WORKERS = 4
 VOLUMES = "/var/lib/docker/volumes"
 #: containers that ended long ago
 JOBS = ("job-1", "job-2", "job-3")
@@ -114,6 +117,13 @@ def seed(host: Host, *, days_old: int = 30, ballast: int = BALLAST) -> Garbage:
         used_volumes=frozenset({"shop-data"}),
         unused_networks=frozenset({network}),
     )
+
+
+def seed_all(hosts: Sequence[Host], *, days_old: int = 30, ballast: int = BALLAST) -> dict[str, Garbage]:
+    """Every host is seeded, a few at a time; the answer is by host name."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        seeded = pool.map(lambda host: seed(host, days_old=days_old, ballast=ballast), hosts)
+        return {host.name: found for host, found in zip(hosts, seeded, strict=True)}
 
 
 def processes(host: Host, containers: Iterable[str]) -> dict[str, tuple[int, str]]:
