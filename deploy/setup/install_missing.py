@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The machine has what the purpose needs; the answer is the exit status."""
     parser = argparse.ArgumentParser(prog="python3 -m deploy.setup", description=__doc__)
     choices = [str(purpose) for purpose in Purpose]
-    parser.add_argument("--for", dest="purpose", choices=choices, default="test", help="default: test")
+    parser.add_argument(
+        "purpose", choices=choices, nargs="?", default="lab", help="default: lab, which is all"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what is missing")
     options = parser.parse_args(arguments)
     lacking = missing(Purpose(options.purpose))

@@ -13,9 +13,9 @@ PROGRAM_PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "
 class Purpose(StrEnum):
     """What the machine is being prepared for."""
 
-    DEMO = "demo"  # make demo: a fleet and a control plane
-    TEST = "test"  # make test: the demo's needs, and services the tests start
-    UNIT = "unit"  # make test-unit: a virtual environment only
+    PYTHON = "python"  # a virtual environment: make setup, make test-unit
+    DEMO = "demo"  # a fleet and a control plane: make demo
+    LAB = "lab"  # the demo's needs, and services the tests start: make test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +49,8 @@ def module(name: str) -> Callable[[], bool]:
 
 
 EVERY = frozenset(Purpose)
-FLEET = frozenset({Purpose.DEMO, Purpose.TEST})
-TESTS = frozenset({Purpose.TEST})
+FLEET = frozenset({Purpose.DEMO, Purpose.LAB})
+TESTS = frozenset({Purpose.LAB})
 
 NEEDS = (
     Need(package="python3-venv", why="the virtual environment", present=module("ensurepip"), purposes=EVERY),

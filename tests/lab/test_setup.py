@@ -28,14 +28,14 @@ def needs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_what_the_purpose_needs_and_the_machine_lacks_is_missing(needs: None) -> None:
     assert [found.package for found in install_missing.missing(Purpose.DEMO)] == ["lacking"]
-    assert install_missing.missing(Purpose.UNIT) == []
+    assert install_missing.missing(Purpose.PYTHON) == []
 
 
 def test_a_dry_run_says_what_and_why_and_installs_nothing(
     needs: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(install_missing, "install", lambda packages: pytest.fail(f"installed {packages}"))
-    assert install_missing.main(["--for", "demo", "--dry-run"]) == 0
+    assert install_missing.main(["demo", "--dry-run"]) == 0
     assert capsys.readouterr().out == "missing: lacking (reason for lacking)\n"
 
 
@@ -48,7 +48,7 @@ def test_what_is_missing_is_installed(needs: None, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(install_missing, "cannot_install", lambda: None)
     monkeypatch.setattr(install_missing, "install", install)
-    assert install_missing.main(["--for", "demo"]) == 0
+    assert install_missing.main(["demo"]) == 0
     assert asked == [["lacking"]]
 
 
@@ -56,7 +56,7 @@ def test_a_machine_that_cannot_install_is_told_the_packages(
     needs: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(install_missing, "cannot_install", lambda: "only root may install packages")
-    assert install_missing.main(["--for", "demo"]) == install_missing.EXIT_CANNOT
+    assert install_missing.main(["demo"]) == install_missing.EXIT_CANNOT
     assert "install by hand: lacking" in capsys.readouterr().err
 
 
@@ -64,7 +64,7 @@ def test_nothing_missing_is_said_and_is_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(install_missing, "NEEDS", (need("here", present=True),))
-    assert install_missing.main(["--for", "demo"]) == 0
+    assert install_missing.main(["demo"]) == 0
     assert capsys.readouterr().out == "nothing is missing for: demo\n"
 
 
