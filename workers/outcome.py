@@ -10,12 +10,12 @@ from tasks.result import Finding, HostError, HostResult, Outcome, StepResult, St
 
 
 def planned(draft: Draft) -> HostResult:
-    """What PLAN mode answers: the draft, its digest and its undo class."""
+    """What PLAN mode answers: the draft; digest and undo class follow from it."""
     return HostResult(
         outcome=Outcome.OK,
         summary=draft.summary,
         findings=draft.findings,
-        plan=dict(draft.model_dump(mode="json"), digest=draft.digest, undo=draft.undo.value),
+        plan=draft.model_dump(mode="json"),
     )
 
 
