@@ -86,6 +86,8 @@ def _on_its_way(run: HostRun, attempt: Attempt, event: Heartbeat, now: datetime)
     """Unnumbered: a worker has the order; whether the host accepted it is not said."""
     if attempt.accepted_at is not None and run.state is not HostState.UNKNOWN:
         return run
+    if attempt.heard_at == now:
+        return run
     heard = moves.with_attempt(run, replace(attempt, heard_at=now, worker=event.worker or attempt.worker))
     return _alive(heard, attempt, now) if attempt.accepted_at is not None else heard
 
