@@ -26,6 +26,9 @@ hosts_app = typer.Typer(no_args_is_help=True, help="Hosts of the inventory: list
 #: an @FILE of host names larger than this is no list of hosts
 _MAX_NAMES_BYTES = 1 << 20
 
+#: columns of an output that is no terminal: as many as the longest row
+_BOUNDLESS = 100_000
+
 
 class Output(StrEnum):
     """How hosts are printed."""
@@ -213,7 +216,8 @@ def _print_table(session: Session, table: Table) -> None:
     """Print a table; into a pipe it is as wide as it needs, so that nothing is cut."""
     console = session.out
     if not console.is_terminal:
-        console.width = max(console.width, console.measure(table).maximum)
+        boundless = console.options.update(max_width=_BOUNDLESS)
+        console.width = max(console.width, console.measure(table, options=boundless).maximum)
     console.print(table)
 
 

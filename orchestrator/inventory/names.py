@@ -28,7 +28,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Give a sort key under which web2 comes before web10."""
     parts = _DIGITS.split(name)
     # the text itself is the last word, so that web01 and web1 have one order and not two
-    key = tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part)
+    key = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
     return (*key, (-1, 0, name))
 
 
