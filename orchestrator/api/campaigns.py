@@ -87,9 +87,8 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
     @routes.post("/{reference}/abort", status_code=202)
     def abort(reference: Reference, body: Annotated[AbortBody, Depends(reader(AbortBody))]) -> dict[str, str]:
         """Start no further host; repeating it changes nothing."""
-        campaign = service.campaign(reference)
-        service.abort(campaign.id, body.by, body.reason)
-        return {"id": campaign.id, "state": service.campaign(campaign.id).state}
+        campaign = service.abort(service.campaign(reference).id, body.by, body.reason)
+        return {"id": campaign.id, "state": campaign.state}
 
     return routes
 

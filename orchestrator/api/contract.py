@@ -73,8 +73,8 @@ class Service(Protocol):
         """Apply a plan, once; the campaign's id."""
         ...
 
-    def abort(self, campaign_id: str, by: str, reason: str) -> None:
-        """Start no further host."""
+    def abort(self, campaign_id: str, by: str, reason: str) -> Campaign:
+        """Start no further host; the campaign as it is then."""
         ...
 
     def events(self, campaign_id: str, after_seq: int, *, host: str | None = None) -> Sequence[LoggedEvent]:

@@ -16,12 +16,14 @@ from orchestrator.views import CampaignView
 def render(view: CampaignView, why: Mapping[str, Any]) -> RenderableType:
     """The explanation as lines."""
     mark = campaign_mark(view.state)
-    head = Text.assemble((view.id, "bold"), "  ", (f"{mark.glyph} {view.state}", mark.style))
-    if why.get("rule"):
-        head.append(f" by {clean(why['rule'])}")
-        limits = [f"{name} {clean(why[name])}" for name in ("limit", "observed") if why.get(name)]
-        head.append(f" ({', '.join(limits)})" if limits else "")
+    head = Text.assemble(
+        (view.id, "bold"), "  ", (f"{mark.glyph} ", mark.style), plain(why["headline"], mark.style)
+    )
     parts: list[RenderableType] = [head]
+    if why["rule"]:
+        parts += _section(
+            "rule", f"{why['rule']} (limit {why['limit']}; observed {why['observed']}; by {why['by']})"
+        )
     for number, group in enumerate(why.get("groups") or (), start=1):
         parts += _group(number, group)
     parts += _section("done automatically", why.get("done"))
@@ -38,12 +40,15 @@ def _group(number: int, group: Mapping[str, Any]) -> list[RenderableType]:
         plain(group.get("code", "")),
         "  ",
         plain(group.get("message", "")),
-        f"  {len(hosts)} hosts: {shown}",
+        f"  {group['kind']} on {len(hosts)} of the hosts: {shown}",
     )
     lines: list[RenderableType] = [line]
     common = [clean(item) for item in group.get("common") or ()]
     if common:
-        lines.append(Text(f"          in common, and no healthy host has it: {', '.join(common)}"))
+        compared = f"none of {group['healthy']} healthy hosts has it"
+        lines.append(Text(f"          in common: {', '.join(common)} ({compared})"))
+    if group.get("hint"):
+        lines.append(Text(f"          next: {clean(group['hint'])}"))
     return lines
 
 

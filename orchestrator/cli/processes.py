@@ -176,7 +176,7 @@ def orchestrator(
     database_url: Database = None,
 ) -> None:
     """Run the orchestrator alone: API, reconcile loop, report consumer."""
-    from orchestrator.api.serve import serve
+    from orchestrator.up.serve import serve
 
     session = session.with_flags(
         api_port=api_port, api_address=api_address, broker_url=broker_url, database_url=database_url

@@ -30,7 +30,7 @@ from orchestrator.up.supervisor import Supervisor
 from tasks.errors import BadInput, DockwaveError
 
 #: seconds `up --detach` waits for everything to answer
-DETACH_S = 90.0
+DETACH_S = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from orchestrator.up.child import Child, Program
 
 #: seconds between looks at the children; a crash is noticed this late at worst
 TICK_S = 0.25
-#: seconds a child may take until it answers for the first time
-READY_S = 45.0
+#: seconds a child may take until it answers for the first time; a loaded machine takes long to import
+READY_S = 90.0
 
 
 class GaveUp(Exception):

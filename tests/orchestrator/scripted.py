@@ -1,0 +1,248 @@
+"""A service that plays a script instead of a fleet, and its API on a real port: what CLI and API tests talk to."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from orchestrator.api.app import create_app
+from orchestrator.api.token import ensure_secret
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
+from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.why import Explanation, explain
+from orchestrator.planning import NewPlan
+from orchestrator.store.records import LoggedEvent
+from tasks import catalog
+from tasks.errors import BadInput, DockwaveError, Refused
+from tasks.model import UndoClass
+from tasks.result import HostError, HostResult, Outcome, StepResult, StepState
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+#: what every host says it would do, unless the script says otherwise
+DRAFT: Mapping[str, Any] = {
+    "steps": [
+        {
+            "kind": "engine",
+            "key": "image:sha256:aa",
+            "title": "old/app:1",
+            "undo": "exact",
+            "size_bytes": 1_200_000_000,
+        }
+    ],
+    "kept": [{"key": "image:sha256:bb", "title": "base:1", "reason": "label dockwave.protect"}],
+    "findings": [],
+    "summary": "1 image; 0.9 to 1.2 GB",
+    "reclaim_low_bytes": 900_000_000,
+    "reclaim_high_bytes": 1_200_000_000,
+    "containers_at_risk": ["db"],
+}
+
+
+@dataclass
+class ScriptedService:
+    """Keeps campaigns in memory; tests move them by hand."""
+
+    kept: dict[str, Campaign] = field(default_factory=dict)
+    log: list[LoggedEvent] = field(default_factory=list)
+    requests: list[NewPlan] = field(default_factory=list)
+    applied: list[tuple[str, str, bool]] = field(default_factory=list)
+    aborted: list[tuple[str, str, str]] = field(default_factory=list)
+    draft: Mapping[str, Any] = field(default_factory=lambda: dict(DRAFT))
+    #: state a campaign has once applied
+    after_apply: CampaignState = CampaignState.COMPLETE
+    #: raised by the next call
+    fails: Exception | None = None
+    #: instant plans expire
+    expires_at: datetime | None = None
+
+    def _check(self) -> None:
+        if self.fails is not None:
+            failure, self.fails = self.fails, None
+            raise failure
+
+    def plan(self, request: NewPlan) -> str:
+        """Plan at once."""
+        self._check()
+        self.requests.append(request)
+        identity = f"c{len(self.kept):08d}"
+        answer = HostResult(outcome=Outcome.OK, plan=self.draft, identity={"machine_id": "m"})
+        self.kept[identity] = make_plan(
+            PlanRequest(
+                campaign_id=identity,
+                procedure=request.procedure,
+                kind=catalog.find(request.procedure).spec.kind,
+                params=request.params,
+                policy=request.policy,
+                hosts=request.hosts,
+                created_at=NOON,
+                expires_at=self.expires_at or datetime.now(tz=UTC) + timedelta(hours=24),
+                protect=request.protect,
+                author=request.author,
+                reason=request.reason,
+            ),
+            {host.name: answer for host in request.hosts},
+        )
+        return identity
+
+    def campaign(self, reference: str) -> Campaign:
+        """By id or unique beginning."""
+        self._check()
+        found = [item for key, item in self.kept.items() if key.startswith(reference)]
+        if len(found) == 1:
+            return found[0]
+        what = "names several campaigns" if found else "names no campaign"
+        raise BadInput(f"{reference} {what}", code="E_NOT_FOUND", hint="`dockwave ls` lists them.")
+
+    def campaigns(self, limit: int) -> Sequence[Campaign]:
+        """Newest first."""
+        return list(self.kept.values())[::-1][:limit]
+
+    def document(self, campaign_id: str) -> tuple[bytes, str]:
+        """What was hashed."""
+        campaign = self.kept[campaign_id]
+        return canonical_json(plan_document(campaign)), campaign.plan_hash
+
+    def apply(self, document: bytes, by: str, *, allow_data_loss: bool) -> str:
+        """Once, unexpired, with data loss accepted where there is any."""
+        self._check()
+        found = [item for item in self.kept.values() if self.document(item.id)[0] == document]
+        if not found:
+            raise BadInput("That plan is not known here", code="E_PLAN_UNKNOWN", hint="Plan again.")
+        campaign = found[0]
+        if campaign.id in [item[0] for item in self.applied]:
+            raise Refused("The plan was applied already", code="E_PLAN_APPLIED", hint="Plan again.")
+        if any(run.undo is UndoClass.ONE_WAY for run in campaign.runs) and not allow_data_loss:
+            raise Refused("It loses data", code="E_DATA_LOSS", hint="Accept it.")
+        self.applied.append((campaign.id, by, allow_data_loss))
+        self.kept[campaign.id] = replace(
+            campaign, state=self.after_apply, started_at=NOON, ended_at=NOON, wave=campaign.waves
+        )
+        return campaign.id
+
+    def abort(self, campaign_id: str, by: str, reason: str) -> Campaign:
+        """Note it."""
+        self._check()
+        self.aborted.append((campaign_id, by, reason))
+        self.kept[campaign_id] = replace(
+            self.kept[campaign_id], state=CampaignState.ABORTED, abort_requested=True
+        )
+        return self.kept[campaign_id]
+
+    def events(self, campaign_id: str, after_seq: int, *, host: str | None = None) -> Sequence[LoggedEvent]:
+        """The log of one campaign."""
+        mine = [item for item in self.log if item.campaign_id == campaign_id and item.seq > after_seq]
+        return [item for item in mine if host is None or item.host == host]
+
+    def why(self, campaign_id: str) -> Explanation:
+        """The real explanation."""
+        return explain(self.kept[campaign_id], NOON)
+
+    def wait(self, campaign_id: str, after_seq: int, timeout_s: float) -> bool:
+        """Wait as the real one does, only shorter."""
+        end = time.monotonic() + min(timeout_s, 0.05)
+        while time.monotonic() < end:
+            if self.events(campaign_id, after_seq):
+                return True
+            time.sleep(0.01)
+        return False
+
+    def status(self) -> Mapping[str, Any]:
+        """All is well."""
+        return {"leading": True, "campaigns": len(self.kept)}
+
+    # ---- the script
+
+    def move(self, campaign_id: str, **changes: Any) -> None:
+        """Change fields of a campaign."""
+        self.kept[campaign_id] = replace(self.kept[campaign_id], **changes)
+
+    def move_host(self, campaign_id: str, host: str, **changes: Any) -> None:
+        """Change fields of one host's run, and say so in the log."""
+        campaign = self.kept[campaign_id]
+        runs = tuple(replace(run, **changes) if run.host.name == host else run for run in campaign.runs)
+        self.kept[campaign_id] = replace(campaign, runs=runs)
+        self.say(campaign_id, "moved", host)
+
+    def say(self, campaign_id: str, kind: str, host: str = "", data: Mapping[str, Any] | None = None) -> None:
+        """Write a line of the log."""
+        event = LoggedEvent(
+            seq=len(self.log) + 1, kind=kind, at=NOON, campaign_id=campaign_id, host=host, data=data or {}
+        )
+        self.log.append(event)
+
+
+def finished(run: HostRun, state: HostState, text: str = "done", error: HostError | None = None) -> HostRun:
+    """A run at its end, with one attempt that says `text` everywhere."""
+    outcome = Outcome.CHANGED if state is HostState.SUCCEEDED else Outcome.FAILED
+    step = StepResult(key="install", title=text, state=StepState.DONE, detail=text, output=f"{text}\n{text}")
+    attempt = Attempt(
+        id=f"c/{run.host.name}/1",
+        number=1,
+        epoch=1,
+        undo=False,
+        undo_of=None,
+        ordered_at=NOON,
+        expires_at=NOON,
+        accepted_at=NOON,
+        ended_at=NOON + timedelta(seconds=90),
+        worker="gw-default-1@here",
+        result=HostResult(outcome=outcome, changed=True, summary=text, steps=(step,), error=error),
+    )
+    return replace(
+        run,
+        state=state,
+        attempts=(attempt,),
+        changed=state is HostState.SUCCEEDED,
+        started_at=NOON,
+        ended_at=NOON + timedelta(seconds=90),
+        error=error,
+    )
+
+
+def halt(campaign: Campaign) -> Campaign:
+    """The campaign as a stop rule left it."""
+    stop = Stop(rule="any > 0 in wave 1", limit="0 hosts", observed="1 of 1", hosts=("web-1",), at=NOON)
+    return replace(campaign, state=CampaignState.HALTED, stops=(stop,), started_at=NOON, ended_at=NOON)
+
+
+@dataclass(frozen=True)
+class RunningApi:
+    """An API that listens."""
+
+    url: str
+    token_file: Path
+    service: ScriptedService
+
+
+@contextmanager
+def running_api(folder: Path, service: ScriptedService | None = None) -> Iterator[RunningApi]:
+    """Serve a scripted service on a port of its own."""
+    scripted = service or ScriptedService()
+    token = ensure_secret(folder / "token", "API token")
+    app = create_app(scripted, token=token, now=lambda: NOON)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            while not server.started:
+                if not thread.is_alive():
+                    raise DockwaveError("the test's API did not start")
+                time.sleep(0.01)
+            port = listener.getsockname()[1]
+            yield RunningApi(url=f"http://127.0.0.1:{port}", token_file=folder / "token", service=scripted)
+        finally:
+            server.should_exit = True
+            thread.join(10)
