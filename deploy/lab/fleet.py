@@ -14,10 +14,21 @@ from deploy.lab import image, inventory, keys, loop, network, outer
 from deploy.lab.command import CommandFailed, LabError, attempt
 from deploy.lab.host import Host, checked_name
 from deploy.lab.outer import Engine
-from deploy.lab.places import LABEL
+from deploy.lab.places import LABEL, STATE_LABEL
 from deploy.lab.record import Fleet, load, save
 
-__all__ = ["Fleet", "down", "load", "names_for", "reset", "save", "sweep", "up", "wait_ready"]
+__all__ = [
+    "Fleet",
+    "down",
+    "load",
+    "names_for",
+    "reset",
+    "save",
+    "sweep",
+    "sweep_orphans",
+    "up",
+    "wait_ready",
+]
 
 READY_TIMEOUT_S = 90
 #: two cores: more threads than this only queue in the outer engine
@@ -126,6 +137,7 @@ def _make(fleet: Fleet, data_root_mib: int | None) -> None:
 
 def _create(fleet: Fleet, host: Host, operator: str, data_root_mib: int | None) -> None:
     label = f"--label={LABEL}={fleet.id}"
+    owner = f"--label={STATE_LABEL}={fleet.state}"
     for mount, volume in host.volumes.items():
         small = (
             loop.volume_options(fleet.state, host.name, data_root_mib) if mount == "/var/lib/docker" else []
@@ -138,7 +150,7 @@ def _create(fleet: Fleet, host: Host, operator: str, data_root_mib: int | None) 
         f"--network={fleet.network}",
         f"--ip={host.address}",
     ]
-    fleet.engine.docker("create", label, *place, *fleet.powers, *COMMON, *mounts, fleet.image)
+    fleet.engine.docker("create", label, owner, *place, *fleet.powers, *COMMON, *mounts, fleet.image)
     host.put(keys.identity_files(fleet.host_key(host), operator))
     fleet.engine.docker("start", host.container)
 
@@ -202,7 +214,18 @@ def down(state: Path) -> None:
             shutil.rmtree(fleet.state / folder, ignore_errors=True)
         if not any(fleet.state.iterdir()):
             fleet.state.rmdir()
+    if (engine := outer.own_engine()).answers():
+        sweep_orphans(engine)
     outer.stop_if_unused()
+
+
+def sweep_orphans(engine: Engine) -> None:
+    """No fleet is left whose state directory is gone: nobody could take it down by name any more."""
+    columns = f'{{{{.Label "{LABEL}"}}}}\t{{{{.Label "{STATE_LABEL}"}}}}'
+    rows = engine.docker("ps", "--all", "--filter", f"label={STATE_LABEL}", "--format", columns).splitlines()
+    for fleet_id, state in {tuple(row.split("\t", 1)) for row in rows}:
+        if not (Path(state) / "fleet.json").exists():
+            sweep(engine, fleet_id)
 
 
 def sweep(engine: Engine, fleet_id: str | None = None) -> None:

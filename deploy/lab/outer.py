@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
+from deploy.lab import firewall
 from deploy.lab.command import Finished, LabError, attempt, program_path, run
 from deploy.lab.places import LABEL, data_dir, locked, runtime_dir
 
@@ -84,6 +85,7 @@ def _start() -> Engine:
     _stop_process()  # one that lives but does not answer would hold the data directory
     engine, data = own_engine(), data_dir()
     data.mkdir(mode=0o711, parents=True, exist_ok=True)
+    firewall.remember(_firewall_file())
     argv = [dockerd, "--host", engine.address, "--data-root", str(data / "engine")]
     argv += ["--exec-root", str(runtime_dir() / "exec"), "--pidfile", str(_pid_file())]
     argv += ["--bridge", "none", "--group", "root", "--userland-proxy=false", "--log-level", "warn"]
@@ -125,6 +127,7 @@ def stop_if_unused() -> bool:
         if os.geteuid() != 0 or not data_dir().exists():
             return False
         _stop_process()
+        firewall.restore(_firewall_file())
         _remove_tree(data_dir())
         _remove_tree(runtime_dir() / "exec")
         for leftover in ("docker.sock", "docker.pid"):
@@ -138,6 +141,10 @@ def _use_file() -> Path:
 
 def _pid_file() -> Path:
     return runtime_dir() / "docker.pid"
+
+
+def _firewall_file() -> Path:
+    return data_dir() / "firewall.json"
 
 
 def _own_pid() -> int | None:
@@ -165,7 +172,8 @@ def _stop_process() -> None:
 def _remove_tree(path: Path) -> None:
     for mount in _mounts_below(path):
         run(["umount", "--lazy", mount])
-    shutil.rmtree(path, ignore_errors=False) if path.exists() else None
+    if path.exists():
+        shutil.rmtree(path)
 
 
 def _mounts_below(path: Path) -> Iterable[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 #: label of every object the lab makes in the outer engine; its value is the fleet's id
 LABEL = "dockwave.lab"
+#: label of every host; its value is the fleet's state directory
+STATE_LABEL = "dockwave.lab.state"
 
 
 def cache_dir() -> Path:

@@ -317,3 +317,11 @@ def test_down_leaves_no_trace_and_spares_other_fleets(make_fleet: MakeFleet, pai
     assert not gone.state.exists()
     assert str(gone.state) not in attempt(["losetup", "--list"]).out
     assert answers(pair, pair.host("web-1"))
+
+
+def test_a_fleet_whose_state_directory_is_gone_goes_with_the_next_one(make_fleet: MakeFleet, pair: Fleet) -> None:
+    orphan, gone = make_fleet("orphan-1"), make_fleet("gone-1")
+    (orphan.state / "fleet.json").unlink()
+    fleet.down(gone.state)
+    assert orphan.engine.labelled("container", orphan.id) == []
+    assert pair.engine.labelled("container", pair.id) != []
