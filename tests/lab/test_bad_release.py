@@ -38,7 +38,7 @@ def test_a_release_that_does_not_start_is_rolled_back_on_the_canary_and_goes_no_
         *UPGRADE[3:], "--waves", "1,rest", "--yes", "--watch", timeout_s=600,
     )  # fmt: skip
     assert said.code == 5, (said.out[-3000:], said.err[-3000:])
-    campaign = plane.ok("ls", "-o", "json").json[0]["id"]
+    campaign = plane.ok("ls", "-o", "json").json["campaigns"][0]["id"]
     shown = plane.show(campaign)
     assert shown["state"] == "ROLLED_BACK"
     assert by_state(shown) == {"ROLLED_BACK": {"db-1"}, "CANCELLED": {"db-2", "db-3", "db-4"}}
@@ -72,7 +72,7 @@ def test_a_host_with_its_own_trouble_is_rolled_back_and_tolerance_decides(
         *UPGRADE[3:], "--waves", "1,2,rest", "--max-failures", tolerated, "--yes", "--watch", timeout_s=600,
     )  # fmt: skip
     assert said.code == code, (said.out[-3000:], said.err[-3000:])
-    shown = plane.show(plane.ok("ls", "-o", "json").json[0]["id"])
+    shown = plane.show(plane.ok("ls", "-o", "json").json["campaigns"][0]["id"])
     assert shown["state"] == state
     states = by_state(shown)
     assert states["ROLLED_BACK"] == {"db-3"}
