@@ -66,6 +66,10 @@ class FakeEngine:
                 case FakeCache():
                     self.cache[item.id] = item
 
+    def removed_ids(self) -> frozenset[str]:
+        """Ids and names of the objects that went."""
+        return frozenset(entry.partition(":")[2] for entry in self.removed)
+
     # -- reading -------------------------------------------------------------------------------------------
 
     def ping(self, timeout_s: float = 5.0) -> None:

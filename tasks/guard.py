@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from tasks.connection import Engine, JsonObject
 from tasks.disk.choice import used_by
+from tasks.disk.containers import network_borrowers
 from tasks.disk.images import image_users
 from tasks.disk.networks import belongs_to_engine, network_users
 from tasks.disk.objects import STOPPED, ContainerObject, parse_container, parse_image, parse_network
@@ -48,8 +49,8 @@ def _container(engine: Engine, step: EngineStep) -> str | None:
     protected = _protected(_config_labels(page), step.keep_labels)
     if protected:
         return protected
-    names = {f"container:{step.object_id}", f"container:{str(page.get('Name') or '').lstrip('/')}"}
-    sharing = [item for item in _containers(engine) if names.intersection(item.networks)]
+    others = _containers(engine)
+    sharing = next((network_borrowers(item, others) for item in others if item.id == step.object_id), ())
     return f"container {sharing[0].name} shares its network now" if sharing else None
 
 

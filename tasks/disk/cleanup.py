@@ -23,7 +23,7 @@ from tasks.disk.rules import Rules, Target
 from tasks.disk.sizes import Bounds, bounds
 from tasks.disk.survey import DiskFacts, Topic, survey
 from tasks.disk.volumes import choose_volumes
-from tasks.disk.wording import human_bytes
+from tasks.disk.wording import counted, human_bytes
 from tasks.errors import Refused
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Draft, EngineStep, EngineVerb, Kept, Setting, Spec, Verdict
@@ -169,14 +169,9 @@ def _once(kept: Iterable[Kept]) -> Iterable[Kept]:
 def _summary(steps: tuple[EngineStep, ...], planned: Bounds) -> str:
     if not steps:
         return "nothing to remove"
-    objects = {(step.verb, step.object_id) for step in steps}
-    counts = Counter(verb for verb, _ in objects)
-    parts = [
-        f"{counts[verb]} {noun}{'s' if counts[verb] > 1 else ''}"
-        for verb, noun in _NOUNS.items()
-        if counts[verb]
-    ]
-    return f"{', '.join(parts)}; {human_bytes(planned.low)} to {human_bytes(planned.high)}"
+    counts = Counter(verb for verb, _ in {(step.verb, step.object_id) for step in steps})
+    parts = [counted(counts[verb], noun) for verb, noun in _NOUNS.items() if counts[verb]]
+    return f"{', '.join(parts)}; {planned}"
 
 
 def _findings(facts: DiskFacts, params: CleanupParams) -> tuple[Finding, ...]:

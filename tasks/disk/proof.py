@@ -8,7 +8,7 @@ from tasks.disk import keys
 from tasks.disk.objects import ContainerObject
 from tasks.disk.sizes import Bounds, bounds, freed_bytes, shortfall
 from tasks.disk.survey import DiskFacts
-from tasks.disk.wording import human_bytes
+from tasks.disk.wording import counted, human_bytes
 from tasks.procedure import Verdict
 from tasks.result import Finding, StepResult, StepState
 
@@ -20,6 +20,7 @@ _PLURALS = {
     keys.NETWORK: "networks",
     keys.CACHE: "build_cache",
 }
+_NOUNS = {plural: "build cache record" if kind == keys.CACHE else kind for kind, plural in _PLURALS.items()}
 
 
 def prove(before: DiskFacts, after: DiskFacts, steps: tuple[StepResult, ...]) -> Verdict:
@@ -79,14 +80,21 @@ def _data(
         "reclaimed_bytes_reported": reported,
         "reclaimed_bytes_fs": measured,
         "partial": bool(cache_kept) or any(step.state in unfinished for step in steps),
-        "summary": _summary(deleted, measured),
+        "summary": _summary(deleted, planned, measured),
     }
 
 
-def _summary(deleted: dict[str, list[str]], measured: int | None) -> str:
-    counts = [f"{len(ids)} {kind.replace('_', ' ')}" for kind, ids in deleted.items() if ids]
-    freed = "not measured" if measured is None else f"{human_bytes(max(0, measured))} freed"
-    return f"removed {', '.join(counts) or 'nothing'}; {freed}"
+def _summary(deleted: dict[str, list[str]], planned: Bounds, measured: int | None) -> str:
+    parts = [counted(len(deleted[plural]), noun) for plural, noun in _NOUNS.items() if deleted[plural]]
+    if not parts:
+        return "nothing was removed"
+    # both, because the file systems may be shared with others who write and delete meanwhile
+    seen = (
+        "not measured"
+        if measured is None
+        else f"{human_bytes(max(0, measured))} measured on the file systems"
+    )
+    return f"removed {', '.join(parts)}; {planned} by the engine's account, {seen}"
 
 
 def _left_over(after: DiskFacts, done: list[StepResult]) -> tuple[list[str], dict[str, str]]:

@@ -18,6 +18,14 @@ class Bounds(NamedTuple):
     low: int
     high: int
 
+    def __str__(self) -> str:
+        """For people: "1.2 to 1.9 GB"."""
+        low, high = human_bytes(self.low), human_bytes(self.high)
+        if low == high:
+            return high
+        number, _, unit = low.partition(" ")
+        return f"{number} to {high}" if high.endswith(f" {unit}") else f"{low} to {high}"
+
 
 def bounds(facts: DiskFacts, step_keys: Iterable[str]) -> Bounds:
     """Bounds of what the steps free together.
@@ -59,7 +67,7 @@ def shortfall(planned: Bounds, measured: int | None) -> str | None:
         return None
     freed = human_bytes(max(0, measured))
     return (
-        f"{freed} freed on the file systems, {human_bytes(planned.low)} to {human_bytes(planned.high)} planned: "
+        f"{freed} freed on the file systems, {planned} planned: "
         "other writers filled the space meanwhile, or something still holds it (deleted files that are open)"
     )
 

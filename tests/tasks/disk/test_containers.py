@@ -12,6 +12,7 @@ from tests.tasks.disk.world import (
     HOUR,
     NOW,
     chosen,
+    clean,
     container,
     engine_with,
     make_params,
@@ -106,3 +107,13 @@ def test_a_stopped_container_that_lends_its_network_stays(by: str) -> None:
     draft = plan(engine_with(lender, borrower), make_params(**ONLY))
     assert chosen(draft) == []
     assert reason(draft, lender.id) == "container app shares its network"
+
+
+def test_stopped_containers_that_share_a_network_go_together_the_lender_last() -> None:
+    lender = container("a-vpn")
+    borrower = container("b-app", networks=("container:a-vpn",))
+    third = container("c-app", networks=("container:b-app",))
+    engine = engine_with(lender, borrower, third)
+    draft, results, _ = clean(engine, make_params(**ONLY))
+    assert chosen(draft) == [f"container:{item.id}" for item in (third, borrower, lender)]
+    assert {result.state for result in results} == {"done"}
