@@ -34,6 +34,8 @@ _BATCH = 500
 #: a producer never waits longer for one answer: a hung broker must be noticed within one order's life
 _ANSWER_S = 5.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.2, 5.0
+#: the transport tries once: trying again, with jitter and a way to stop, is ours
+ONE_TRY = {"max_retries": 0, "interval_start": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,9 @@ def make_app(url: str) -> Celery:
         task_ignore_result=True,
         task_send_sent_event=False,
         broker_pool_limit=None,
-        broker_transport_options=transport_options(polling_interval_s=1.0) | {"socket_timeout": _ANSWER_S},
+        broker_transport_options=transport_options(polling_interval_s=1.0)
+        | ONE_TRY
+        | {"socket_timeout": _ANSWER_S},
         enable_utc=True,
         timezone="UTC",
     )
@@ -79,6 +83,7 @@ class Sender:
         self._now = now
         self._jitter = jitter
         self._waiting: dict[str, Sending] = {}
+        self._cleared = 0
         self._guard = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -115,17 +120,21 @@ class Sender:
         """Forget what waits: this orchestrator has lost the lead."""
         with self._guard:
             self._waiting.clear()
+            self._cleared += 1
 
     def _work(self) -> None:
         pause = _FIRST_RETRY_S
         while not self._stopping.is_set():
             self._wake.wait()
             self._wake.clear()
-            while not self._stopping.is_set() and (batch := self._take()):
+            while not self._stopping.is_set():
+                cleared, batch = self._cleared, self._take()
+                if not batch:
+                    break
                 if self._publish(batch):
                     pause = _FIRST_RETRY_S
                     continue
-                self._put_back(batch)
+                self._put_back(batch, cleared)
                 self._stopping.wait(pause * (0.5 + self._jitter() / 2))
                 pause = min(pause * 2, _LAST_RETRY_S)
         self._disconnect()
@@ -139,8 +148,10 @@ class Sender:
         fresh = [sending for sending in batch if sending.order.expires_at > cut]
         return fresh if fresh or not batch else self._take()
 
-    def _put_back(self, batch: Sequence[Sending]) -> None:
+    def _put_back(self, batch: Sequence[Sending], cleared: int) -> None:
         with self._guard:
+            if cleared != self._cleared:
+                return
             newer = self._waiting
             self._waiting = {celery_task_id(sending.order): sending for sending in batch} | newer
 

@@ -31,6 +31,7 @@ from orchestrator.store.store import Store, Writer
 from orchestrator.strangers import strange_lines
 from orchestrator.turn import Turn, act, commit, observe_reports, open_orders
 from tasks.model import Kind
+from tasks.queues import celery_task_id
 from tasks.wire import Report
 
 log = structlog.get_logger()
@@ -241,7 +242,8 @@ class Reconciler:
         self._blocked[campaign.id] = blocked
         self._rechecked.add(campaign.id)
         # committed above, or there was nothing to commit: only now may anything leave
-        self._outbox.send(turn.sendings)
+        once = {celery_task_id(sending.order): sending for sending in turn.sendings}
+        self._outbox.send(tuple(once.values()))
         return TICK_S if turn.wake_at is None else min(max((turn.wake_at - now).total_seconds(), 0.0), TICK_S)
 
     def _write(self, work: Callable[[Writer], None]) -> None:

@@ -20,7 +20,7 @@ from kombu.messaging import Consumer
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from orchestrator.broker import BROKER_TROUBLE, close_quietly
+from orchestrator.broker import BROKER_TROUBLE, ONE_TRY, close_quietly
 from tasks.queues import REPORTS, transport_options
 from tasks.wire import VERSION, Report, ReportKind
 
@@ -140,12 +140,11 @@ class Receiver:
     def _connection(self) -> Connection:
         options = transport_options(polling_interval_s=1.0, unacked_suffix="orchestrator")
         # reports are acknowledged within seconds: what a dead orchestrator held comes back after a minute
-        return Connection(self._url, transport_options=options | {"visibility_timeout": 60})
+        return Connection(self._url, transport_options=options | ONE_TRY | {"visibility_timeout": 60})
 
     def _read(self, connection: Connection) -> None:
         batch: list[Message] = []
         queue = Queue(REPORTS, no_declare=True)
-        connection.ensure_connection(max_retries=1, timeout=5)
         consumer = Consumer(
             connection, [queue], on_message=batch.append, accept=["json"], prefetch_count=BULK
         )

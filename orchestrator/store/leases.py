@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from orchestrator.store.errors import LeaseHeld
 from orchestrator.store.records import Lease
@@ -33,25 +34,27 @@ def take(connection: Connection, wanted: Sequence[Lease]) -> None:
     if not wanted:
         return
     held = {lease.host: lease for lease in listed(connection)}
+    new: list[dict[str, Any]] = []
+    renewed: list[dict[str, Any]] = []
     for lease in wanted:
         owner = held.get(lease.host)
         if owner is not None and owner.campaign_id != lease.campaign_id:
             raise LeaseHeld(lease.host, owner.campaign_id)
-        values = {
-            "campaign_id": lease.campaign_id,
-            "attempt_id": lease.attempt_id,
-            "epoch": lease.epoch,
-            "since": owner.since if owner else lease.since,
-            "reason": lease.reason,
-        }
+        row = {"attempt_id": lease.attempt_id, "epoch": lease.epoch, "reason": lease.reason}
         if owner is None:
-            connection.execute(insert(LEASES).values(host=lease.host, **values))
+            new.append(row | {"host": lease.host, "campaign_id": lease.campaign_id, "since": lease.since})
         else:
-            connection.execute(update(LEASES).where(LEASES.c.host == lease.host).values(**values))
+            renewed.append(row | {"key": lease.host})
+    if new:
+        connection.execute(insert(LEASES), new)
+    if renewed:
+        own = LEASES.c.host == bindparam("key")
+        values = {name: bindparam(name) for name in ("attempt_id", "epoch", "reason")}
+        connection.execute(update(LEASES).where(own).values(values), renewed)
 
 
 def release(connection: Connection, campaign_id: str, hosts: Sequence[str]) -> None:
     """Give back what this campaign holds of these hosts; what it does not hold stays."""
-    for host in hosts:
-        own = (LEASES.c.host == host) & (LEASES.c.campaign_id == campaign_id)
-        connection.execute(delete(LEASES).where(own))
+    if hosts:
+        own = (LEASES.c.host == bindparam("key")) & (LEASES.c.campaign_id == campaign_id)
+        connection.execute(delete(LEASES).where(own), [{"key": host} for host in hosts])

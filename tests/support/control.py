@@ -1,0 +1,159 @@
+"""A control plane on a clock the test turns, with scripted hosts in place of broker and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+
+from orchestrator.bulletin import Bulletin
+from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.policy import make_policy
+from orchestrator.inbox import Delivery, Item
+from orchestrator.leading import Lead
+from orchestrator.orders import Sending
+from orchestrator.planning import NewPlan
+from orchestrator.reconcile import Reconciler
+from orchestrator.reports import Received
+from orchestrator.service import Service
+from orchestrator.store.store import Store
+from tasks.model import Kind
+from tasks.wire import Order
+from tests.support.campaigns import NOON, plain_host
+from tests.support.hosts import ScriptedHosts
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is turned."""
+
+    instant: datetime = NOON
+
+    def __call__(self) -> datetime:
+        """Give the moment."""
+        return self.instant
+
+    def turn(self, seconds: float) -> None:
+        """Go on by so many seconds."""
+        self.instant += timedelta(seconds=seconds)
+
+
+@dataclass
+class Outbox:
+    """Keeps what was published; messages may be lost before the hosts get them."""
+
+    waiting: list[Order] = field(default_factory=list)
+    sent: list[Order] = field(default_factory=list)
+
+    def send(self, sendings: Sequence[Sending]) -> None:
+        """Take these."""
+        self.waiting += [sending.order for sending in sendings]
+        self.sent += [sending.order for sending in sendings]
+
+    def clear(self) -> None:
+        """Lose what waits."""
+        self.waiting.clear()
+
+
+class Control:
+    """One orchestrator process; `restart` kills it and starts another one on the same store."""
+
+    def __init__(
+        self, store: Store, *, hosts: ScriptedHosts | None = None, clock: Clock | None = None
+    ) -> None:
+        """Begin to lead."""
+        self.store = store
+        self.hosts = hosts or ScriptedHosts()
+        self.clock = clock or Clock()
+        self._names = count(1)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything that is not in SQL, messages under way included."""
+        self.outbox = Outbox()
+        self.lead = Lead(self.store, owner=f"test{next(self._names)}", now=self.clock)
+        self.clock.turn(20)
+        bulletin = Bulletin()
+        self.reconciler = Reconciler(self.store, self.lead, self.outbox, now=self.clock, bulletin=bulletin)
+        assert self.lead.ensure()
+        ids = (f"ctest{number:04}" for number in self._names)
+        self.service = Service(
+            self.store,
+            self.lead,
+            now=self.clock,
+            bulletin=bulletin,
+            wake=self.reconciler.wake,
+            new_id=lambda: next(ids),
+        )
+
+    def say(self, *received: Received) -> Delivery:
+        """Put these in the inbox without waiting for them."""
+        delivery = Delivery(open=len(received))
+        self.reconciler.inbox.put_back([Item(item, delivery) for item in received])
+        return delivery
+
+    def tick(self, times: int = 1) -> None:
+        """Let the loop look."""
+        for _ in range(times):
+            self.reconciler.tick()
+
+    def work(self, lose: Callable[[Order], bool] = lambda _order: False) -> None:
+        """Let the hosts answer everything that was published and is not lost."""
+        orders, self.outbox.waiting = self.outbox.waiting, []
+        for order in orders:
+            if not lose(order):
+                self.say(*self.hosts.answer(order))
+
+    def run(
+        self,
+        campaign_id: str,
+        until: Callable[[Campaign], bool],
+        *,
+        lose: Callable[[Order], bool] = lambda _order: False,
+        ticks: int = 400,
+    ) -> Campaign:
+        """Go on, a second a tick, until the campaign passes the test."""
+        for _ in range(ticks):
+            campaign = self.service.campaign(campaign_id)
+            if until(campaign):
+                return campaign
+            self.tick()
+            self.work(lose)
+            self.clock.turn(1)
+        raise AssertionError(f"{campaign_id} stays {self.states(campaign_id)}")
+
+    def plan(self, names: Sequence[str], *, procedure: str = "engine.restart", **policy: object) -> str:
+        """Plan on these hosts and give the id; the plan is made."""
+        kind = Kind.READ_ONLY if procedure == "engine.info" else Kind.CHANGING
+        wanted = NewPlan(
+            procedure=procedure,
+            params={},
+            hosts=tuple(plain_host(name) for name in names),
+            policy=make_policy(kind, **policy),  # type: ignore[arg-type] # the test says what it means
+            author="tester",
+        )
+        campaign_id = self.service.plan(wanted)
+        self.run(campaign_id, lambda campaign: campaign.state != "PLANNING")
+        return campaign_id
+
+    def apply(self, names: Sequence[str], *, procedure: str = "engine.restart", **policy: object) -> str:
+        """Plan on these hosts, apply it, and give the id."""
+        campaign_id = self.plan(names, procedure=procedure, **policy)
+        document, _ = self.service.document(campaign_id)
+        return self.service.apply(document, "tester")
+
+    def states(self, campaign_id: str) -> dict[str, str]:
+        """Give the state of every host, and of the campaign under ""."""
+        campaign = self.service.campaign(campaign_id)
+        return {"": str(campaign.state)} | {run.host.name: str(run.state) for run in campaign.runs}
+
+    def run_of(self, campaign_id: str, host: str) -> HostRun:
+        """Give a host of a campaign."""
+        run = self.service.campaign(campaign_id).run_of(host)
+        assert run is not None
+        return run
+
+    def kinds(self, campaign_id: str, host: str | None = None) -> list[str]:
+        """Give the log of a campaign, kinds only."""
+        return [line.kind for line in self.service.events(campaign_id, 0, host=host)]
