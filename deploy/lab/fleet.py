@@ -3,6 +3,7 @@
 ``up`` writes the state directory before it makes anything, so ``down`` finds every trace even after a crash.
 """
 
+import contextlib
 import secrets
 import shutil
 import time
@@ -68,7 +69,9 @@ def up(names: Sequence[str], state: Path, *, data_root_mib: int | None = None) -
             fleet = _plan(wanted, state, engine, image.ensure(engine))
             _make(fleet, data_root_mib)
     except BaseException:
-        down(state)  # half a fleet helps nobody, an interrupted start leaves nothing
+        # half a fleet helps nobody; should this fail too, the first failure is the one to tell
+        with contextlib.suppress(LabError, OSError):
+            down(state)
         raise
     return fleet
 

@@ -117,7 +117,9 @@ def recipe_hash() -> str:
 def archive_uri() -> str:
     """The Debian archive this machine installs its own packages from."""
     template = "$(COMPONENT) $(RELEASE) $(REPO_URI)"
-    lines = run(["apt-get", "indextargets", "--format", template, "Created-By: Packages"]).splitlines()
+    lines = run(
+        ["apt-get", "indextargets", "--no-release-info", "--format", template, "Created-By: Packages"]
+    ).splitlines()
     for component, release, uri in (line.split(" ", 2) for line in lines):
         if component == "main" and release in {BASE_SUITE, OLDER_SUITE, "stable", "testing", "sid"}:
             return uri.rstrip("/")

@@ -171,7 +171,8 @@ def _stop_process() -> None:
 
 def _remove_tree(path: Path) -> None:
     for mount in _mounts_below(path):
-        run(["umount", "--lazy", mount])
+        # a mount may be gone by now or hidden below another; one that stays makes the removal fail, loudly
+        attempt(["umount", "--lazy", mount])
     if path.exists():
         shutil.rmtree(path)
 
@@ -179,5 +180,5 @@ def _remove_tree(path: Path) -> None:
 def _mounts_below(path: Path) -> Iterable[str]:
     """Mount points under a directory, the deepest first."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
-    points = [line.split()[1].encode().decode("unicode_escape") for line in lines]
+    points = {line.split()[1].encode().decode("unicode_escape") for line in lines}
     return sorted((point for point in points if point.startswith(f"{path}/")), reverse=True)
