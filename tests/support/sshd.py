@@ -81,15 +81,12 @@ class Sshd:
 
     def sessions(self) -> list[int]:
         """Process ids of the servers of open connections."""
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text().split()]
+        return _children(self.process.pid)
 
     def kill_sessions(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to every server of an open connection, and to its helpers."""
         for pid in self.sessions():
-            path = Path(f"/proc/{pid}/task/{pid}/children")
-            helpers = [int(child) for child in path.read_text().split()] if path.exists() else []
-            for target in (pid, *helpers):
+            for target in (pid, *_children(pid)):
                 try:
                     os.kill(target, number)
                 except ProcessLookupError:
@@ -101,6 +98,13 @@ class Sshd:
         self.kill_sessions()
         self.process.kill()
         self.process.wait(10)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def start_sshd(folder: Path, options: Mapping[str, str] | None = None, *, host_key: str = "ed25519") -> Sshd:

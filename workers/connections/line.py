@@ -6,7 +6,12 @@ import errno
 import socket
 import time
 from contextlib import suppress
-from typing import Protocol
+from typing import Final, Protocol
+
+#: OpenSSH sends at most 256 KiB in one packet; paramiko would take four gigabytes
+LARGEST_PACKET_BYTES: Final = 1 << 20
+#: text a server may send before its version line, which paramiko would collect without an end
+LONGEST_GREETING_BYTES: Final = 1 << 16
 
 
 class RawLine(Protocol):
@@ -41,13 +46,27 @@ class Line:
         self._give_up_s = give_up_s
         self._stuck_at: float | None = None
         self._closed = False
+        self._greeted = False
+        self._before_greeting = 0
         self.heard_at = time.monotonic()
 
     def recv(self, size: int) -> bytes:
-        """Read, and note that the peer lives."""
+        """Read, and note that the peer lives; a peer that would fill the memory is cut off."""
+        if size > LARGEST_PACKET_BYTES:
+            raise ConnectionAbortedError(
+                errno.ECONNABORTED, "the peer announces a packet that SSH does not have"
+            )
         data = self._raw.recv(size)
         self.heard_at = time.monotonic()
+        if not self._greeted:
+            self._before_greeting += len(data)
+            if self._before_greeting > LONGEST_GREETING_BYTES:
+                raise ConnectionAbortedError(errno.ECONNABORTED, "the peer's greeting has no end")
         return data
+
+    def greeted(self) -> None:
+        """The peer has introduced itself: what follows comes in packets of bounded size."""
+        self._greeted = True
 
     def send(self, data: bytes) -> int:
         """Write some bytes; a broken pipe when the peer has taken none for too long."""

@@ -29,6 +29,10 @@ from workers.connections.line import Line, RawLine
 _TRANSPORT: Any = paramiko.Transport
 _CHANNEL: Any = paramiko.Channel
 _POLL_S = 0.5
+_SESSION_PATIENCE_S = 1.0
+#: an SSH peer always reads, so one that takes nothing for this long is gone; bounds every write
+_STUCK_S = 20.0
+_SESSION_PAUSE_S = 0.05
 
 
 class NeverGreeted(Unreachable):
@@ -79,6 +83,11 @@ class ExecChannel(paramiko.Channel):
         inner._event_pending()
         self._request("exec", line, reply=True)
 
+    def close(self) -> None:
+        """End the channel; on a connection that is cut there is nothing left to say."""
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            super().close()
+
     def signal(self, name: str) -> None:
         """Ask the server to signal the program; servers may ignore it."""
         with suppress(OSError, EOFError, paramiko.SSHException):
@@ -124,7 +133,7 @@ class Wire(paramiko.Transport):
 
     def __init__(self, raw: RawLine, *, where: str, keepalive_s: float, dead_after_s: float) -> None:
         """Prepare a connection over an open socket; nothing is sent before start()."""
-        self._line = Line(raw, dead_after_s)
+        self._line = Line(raw, min(dead_after_s, _STUCK_S))
         transport: Any = super()
         transport.__init__(self._line)
         self._inner: Any = self
@@ -201,8 +210,19 @@ class Wire(paramiko.Transport):
         )
 
     def open_exec(self, deadline: Deadline) -> ExecChannel:
-        """A channel for one program."""
-        return self._open("session", (), deadline)
+        """A channel for one program.
+
+        A server with all its sessions in use is asked again for a moment: it counts one that just ended until
+        both sides have closed it.
+        """
+        patience = deadline.clip(_SESSION_PATIENCE_S)
+        while True:
+            try:
+                return self._open("session", (), deadline)
+            except ChannelRefused:
+                if patience.expired:
+                    raise
+            time.sleep(_SESSION_PAUSE_S)
 
     def open_unix(self, path: str, deadline: Deadline) -> ExecChannel:
         """A channel to a Unix socket on the host."""
@@ -258,6 +278,11 @@ class Wire(paramiko.Transport):
                 return
             if deadline.expired:
                 raise DeadlineExceeded(f"{self._where}: no answer in time to {what}.")
+
+    def _check_banner(self) -> None:
+        """Read the server's greeting; from then on it speaks in packets."""
+        _TRANSPORT._check_banner(self)
+        self._line.greeted()
 
     def _parse_channel_open_failure(self, message: Message) -> None:
         """Note why one channel was refused; paramiko keeps one reason for all of them."""
