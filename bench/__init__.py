@@ -1,0 +1,1 @@
+"""Figures: medians and ratios of one run on one machine; never asserted by tests."""
