@@ -146,7 +146,7 @@ class FakeEngine:
             "Pid": item.pid,
             "StartedAt": stamp(started),
             "FinishedAt": stamp(item.finished_s),
-            "OOMKilled": False,
+            "OOMKilled": item.oom_killed,
         }
         if item.health:
             state["Health"] = {"Status": item.health}

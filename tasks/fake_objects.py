@@ -29,6 +29,7 @@ class FakeContainer:
     pid: int = 0
     health: str = ""
     size_bytes: int = 0
+    oom_killed: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,13 +103,20 @@ def container_entry(item: FakeContainer) -> JsonObject:
         "ImageID": item.image_id,
         "Created": int(item.created_s),
         "State": item.state,
-        "Status": item.state,
+        "Status": _status(item),
         "Labels": dict(item.labels),
         "HostConfig": {"NetworkMode": mode},
         # a container that never started knows its network by name only
         "NetworkSettings": {"Networks": {name: {"NetworkID": ""} for name in item.networks}},
         "Mounts": [{"Type": "volume", "Name": name, "Driver": "local"} for name in item.volumes],
     }
+
+
+def _status(item: FakeContainer) -> str:
+    """The sentence about a container, which is where its health is until API 1.52."""
+    if item.state != "running":
+        return item.state
+    return f"Up 3 minutes ({item.health})" if item.health else "Up 3 minutes"
 
 
 def image_entry(image: FakeImage) -> JsonObject:
