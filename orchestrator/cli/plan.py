@@ -78,11 +78,11 @@ def plan(
     details: Details = False,
 ) -> None:
     """Ask every chosen host what would be done, and freeze the answer as a plan. Changes nothing."""
-    from orchestrator.cli.planfile import refuse_overwrite, write_plan
+    from orchestrator.cli.planfile import check_target, write_plan
 
     check_output(output)
-    if out is not None and not force and out.exists():
-        raise refuse_overwrite(out)
+    if out is not None:
+        check_target(out, force=force)
     asked = _asked(locals())
     view = make(session, asked)
     if out is not None:

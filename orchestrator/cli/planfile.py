@@ -62,6 +62,16 @@ def write_plan(path: Path, document: Mapping[str, Any], digest: str, *, force: b
         ) from None
 
 
+def check_target(path: Path, *, force: bool) -> None:
+    """Refuse a place nothing can be written to before hosts are asked for anything."""
+    if path.exists() and not force:
+        raise refuse_overwrite(path)
+    if not path.parent.is_dir():
+        raise BadInput(
+            f"--out {path}: there is no directory {path.parent}", hint="Make it, or choose another path."
+        )
+
+
 def refuse_overwrite(path: Path) -> BadInput:
     """Why an existing file is left alone."""
     return BadInput(f"--out {path} exists already", hint="Choose another name, or overwrite it with --force.")

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,7 +63,7 @@ class Session:
         self._no_color = no_color
 
     def with_flags(self, **flags: Any) -> Session:
-        """The same session with more settings given as flags."""
+        """The same session with more settings given as flags; for verbs that start processes and ask nothing."""
         return Session(self._flags | flags, self._config, no_color=self._no_color)
 
     @cached_property
@@ -96,6 +97,11 @@ class Session:
         from orchestrator.cli.client import Client
 
         return Client(self.settings)
+
+    def close(self) -> None:
+        """Close the connection, if one was opened."""
+        if "client" in self.__dict__:
+            self.client.close()
 
     def say(self, text: str) -> None:
         """One line of progress."""
@@ -139,7 +145,7 @@ def command(function: F) -> F:
         config, no_color = values.pop("config", None), values.pop("no_color", False)
         flags: dict[str, Any] = {name: values.pop(name) for name in _SETTINGS if name in values}
         session = Session(flags, config, no_color=no_color)
-        with _Ending():
+        with _Ending(), closing(session):
             function(session=session, **values)
 
     signature = own.replace(parameters=[*kept, *extra], return_annotation=None)
