@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tasks.engine.family import Family, conflicting, main_package
+from tasks.engine.files import DAEMON_JSON
 from tasks.engine.host_facts import HostFacts
 from tasks.engine.running import at_risk
 from tasks.engine.transaction import pinned, unexpected
@@ -216,14 +217,16 @@ def require_startable(facts: HostFacts) -> None:
     no container has noticed anything.
     """
     if facts.binary.broken:
+        # some releases read their configuration before anything else
+        about_configuration = DAEMON_JSON in facts.binary.broken
         raise Refused(
             f"The installed dockerd does not work: {facts.binary.broken}",
-            code="E_START_FAILED",
+            code="E_CONFIG_INVALID" if about_configuration else "E_START_FAILED",
             hint="The engine was not restarted; the one that runs is still the one before.",
         )
     if facts.binary.config_error:
         raise Refused(
-            f"dockerd {facts.binary.version} refuses /etc/docker/daemon.json: {facts.binary.config_error}",
+            f"dockerd {facts.binary.version} refuses {DAEMON_JSON}: {facts.binary.config_error}",
             code="E_CONFIG_INVALID",
             hint="Mend the file for this version, then plan again. The engine was not restarted.",
         )

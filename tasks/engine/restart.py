@@ -106,7 +106,7 @@ class Restart:
 
     def undo(self, before: HostFacts, now: HostFacts, params: RestartParams, setting: Setting) -> Draft:  # noqa: ARG002 - contract
         """Bring the engine up if the restart left it down; a restart itself cannot be taken back."""
-        return return_draft(before, now)
+        return return_draft(before, now, wake=True)
 
     def differences(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
         """Compare containers, configuration and the running version with the first reading."""

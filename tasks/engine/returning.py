@@ -10,7 +10,7 @@ from tasks.engine.family import ALL_NAMES
 from tasks.engine.files import differing, restore_steps
 from tasks.engine.host_facts import HostFacts
 from tasks.engine.marks import mark_steps
-from tasks.engine.running import compare
+from tasks.engine.running import compare, stopped_since
 from tasks.engine.start_budget import start_steps, stop_step
 from tasks.engine.transaction import APT_ENV, pinned, restore_argv
 from tasks.engine.version import upstream
@@ -26,10 +26,12 @@ def return_draft(
     lock_timeout_s: int = 300,
     hold: Iterable[str] | None = None,
     accept_store: bool = False,
+    wake: bool = False,
 ) -> Draft:
     """Steps that bring a host back to its snapshot: what is missing now, and nothing when it is there already.
 
-    `hold` names the packages to be on hold afterwards where that is not simply those of the snapshot.
+    `hold` names the packages to be on hold afterwards where that is not simply those of the snapshot; `wake` starts
+    the containers that the change has stopped.
     """
     if not accept_store:
         _refuse_unsafe(before, now)
@@ -45,6 +47,8 @@ def return_draft(
     start = start_steps() if install or _stale(before, now, configuration_changed=bool(files)) else ()
     # files come before packages: the packages' own scripts start the engine, which shall find its configuration
     steps: tuple[Step, ...] = (*install[:2], *files, *install[2:], *marks, *start)
+    if wake and not start:
+        steps = (*steps, *_wake_steps(before, now))
     return Draft(steps=steps, summary=_summary(before, now) if steps else "equal to its snapshot")
 
 
@@ -64,12 +68,13 @@ def swap_steps(now: HostFacts, install: RunStep) -> tuple[RunStep, ...]:
 def differences(before: HostFacts, now: HostFacts) -> tuple[str, ...]:
     """What is not as the snapshot says, one line each; () proves the way back.
 
-    What others made in the meantime (a new container, a pulled image) is theirs and does not count.
+    What others made in the meantime (a new container, a pulled image) is theirs and does not count; nor does the
+    process of a container, which no undo can bring back.
     """
     lines = [*_package_differences(before, now), *differing(before.files, now.files)]
     if before.engine.daemon is None:
         return tuple(lines)
-    lines += compare(before, now).faults
+    lines += compare(before, now, processes=False).faults
     daemon = now.engine.daemon
     if daemon is None:
         return tuple(lines)
@@ -136,6 +141,20 @@ def _keep_networks_step(root: str, directory: str) -> RunStep:
         undo=UndoClass.NONE,
         # an engine that never ran has no such file
         ok_exit_codes=(0, 1),
+    )
+
+
+def _wake_steps(before: HostFacts, now: HostFacts) -> tuple[RunStep, ...]:
+    """Start again what ran before; one that cannot start is told by the comparison that follows."""
+    return tuple(
+        RunStep(
+            key=f"wake:{container.id[:12]}",
+            title=f"Start container {container.name} again",
+            argv=("docker", "start", container.id),
+            ok_exit_codes=(0, 1),
+            timeout_s=120,
+        )
+        for container in stopped_since(before, now)
     )
 
 

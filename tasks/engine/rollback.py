@@ -85,11 +85,13 @@ class Rollback:
             request=params.packages if before is None else None,
             downgrade=True,
         )
-        if before is not None or params.snapshot_id is None:
-            return RollbackFacts(**{**dict(facts), "goal": before.goal if before is not None else None})
-        goal = find_goal(host, params.snapshot_id, setting.snapshot_dir)
-        present = _present(facts, goal.snapshot.versions()) if goal is not None and facts.uses_apt else {}
-        return RollbackFacts(**{**dict(facts), "goal": goal, "obtainable": read_obtainable(host, present)})
+        if before is not None:
+            return RollbackFacts(**{**dict(facts), "goal": before.goal})
+        goal = None
+        if params.snapshot_id is not None:
+            goal = find_goal(host, params.snapshot_id, setting.snapshot_dir)
+        found = RollbackFacts(**{**dict(facts), "goal": goal})
+        return found.model_copy(update={"obtainable": read_obtainable(host, _present(found, _target(found)))})
 
     def plan(self, facts: RollbackFacts, params: RollbackParams, setting: Setting) -> Draft:
         """Keep the present package files, swap versions while the engine is down, restore files, hold, start."""
@@ -150,7 +152,7 @@ class Rollback:
         setting: Setting,  # noqa: ARG002 - contract
     ) -> Draft:
         """Go forward again to the versions, files and holds this rollback found."""
-        return return_draft(before, now, lock_timeout_s=params.lock_timeout_s)
+        return return_draft(before, now, lock_timeout_s=params.lock_timeout_s, wake=True)
 
     def differences(self, before: RollbackFacts, now: RollbackFacts) -> tuple[str, ...]:
         """Compare with the snapshot taken before this rollback."""

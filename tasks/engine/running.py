@@ -23,11 +23,11 @@ class Comparison(Record):
     pids_preserved: bool = False
 
 
-def compare(before: HostFacts, now: HostFacts) -> Comparison:
+def compare(before: HostFacts, now: HostFacts, *, processes: bool = True) -> Comparison:
     """Compare running sets; an engine that does not answer is a fault, never an empty set.
 
-    With live-restore in the daemon and no reboot in between, a container must keep its process. After a reboot, or
-    without live-restore, it is enough that its restart policy brought it back.
+    With live-restore in the daemon and no reboot in between, a container must keep its process, unless `processes` is
+    False. After a reboot, or without live-restore, it is enough that its restart policy brought it back.
     """
     old, new = before.engine.daemon, now.engine.daemon
     if old is None:
@@ -38,12 +38,23 @@ def compare(before: HostFacts, now: HostFacts) -> Comparison:
     present = {container.id: container for container in new.containers}
     faults, findings = [], []
     for was in old.running:
-        fault, finding = _judge(was, present.get(was.id), same_boot=same_boot, keeps=old.live_restore)
+        fault, finding = _judge(
+            was, present.get(was.id), same_boot=same_boot, keeps=old.live_restore and processes
+        )
         faults += [fault] if fault else []
         findings += [finding] if finding else []
     faults += _faults_around(old, new, present)
     kept = all(_same_process(was, present.get(was.id)) for was in old.running)
     return Comparison(faults=tuple(faults), findings=tuple(findings), pids_preserved=kept)
+
+
+def stopped_since(before: HostFacts, now: HostFacts) -> tuple[Container, ...]:
+    """Containers that ran and are still there, but do not run now."""
+    old, new = before.engine.daemon, now.engine.daemon
+    if old is None or new is None:
+        return ()
+    asleep = {container.id for container in new.containers if not container.running}
+    return tuple(container for container in old.running if container.id in asleep)
 
 
 def at_risk(daemon: Daemon | None, *, major: bool = False) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ class Upgrade:
 
     def undo(self, before: HostFacts, now: HostFacts, params: UpgradeParams, setting: Setting) -> Draft:  # noqa: ARG002 - contract
         """Go back to the versions, files and marks of the snapshot, from the package files kept on the host."""
-        return return_draft(before, now, lock_timeout_s=params.lock_timeout_s)
+        return return_draft(before, now, lock_timeout_s=params.lock_timeout_s, wake=True)
 
     def differences(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
         """Compare with the snapshot."""
