@@ -587,3 +587,31 @@ def test_a_host_somebody_else_is_changing_is_left_alone_until_it_is_free() -> No
     assert world.state() is CampaignState.RUNNING
     world.run()
     assert world.ordered() == ["h2", "h1"]
+
+
+def test_an_undo_waits_for_a_slot_while_other_hosts_are_changing() -> None:
+    world = World(planned(2, waves="all", monitor_s=10, max_failures="2"))
+    world.run()
+    world.change("h1")
+    assert world.ordered() == ["h1", "h2"]
+    world.accept("h2")
+    world.run(seconds=10)
+    world.recheck("h1", failed(changed=False, code="E_VERIFY_FAILED"))
+    world.run()
+    assert world.host("h1").state is HostState.ROLLING_BACK
+    assert world.undos() == []
+    world.end("h2", CHANGED)
+    world.run()
+    assert world.undos() == ["h1"]
+
+
+def test_undos_have_a_parallelism_of_their_own() -> None:
+    rule = StopRule(tolerate=Share(value=2), action=StopAction.ROLLBACK_CAMPAIGN)
+    for slots in (1, 2):
+        world = World(planned(3, waves="all", parallelism=3, stop_rules=(rule,), rollback_parallelism=slots))
+        world.run()
+        world.accept("h1", "h2", "h3")
+        for name in ("h1", "h2", "h3"):
+            world.end(name, failed(changed=True))
+        world.run()
+        assert len(world.undos()) == slots
