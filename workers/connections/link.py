@@ -125,7 +125,9 @@ def open_wire(
     that is how sshd sheds load (MaxStartups), and nothing has happened on the host by then.
     """
     # read first: a bad key file is an error of ours and needs no network to be found
-    key = load_identity(Path(hop.identity) if hop.identity else settings.identity or default_identity())
+    key = load_identity(
+        Path(hop.identity).expanduser() if hop.identity else settings.identity or default_identity()
+    )
     pause = _FIRST_PAUSE_S
     while True:
         try:
@@ -202,7 +204,7 @@ def place(hop: SshHop, name: str) -> str:
 
 def known_hosts_path(hop: SshHop, settings: SshSettings) -> Path:
     """The known_hosts file that decides about `hop`."""
-    return Path(hop.known_hosts) if hop.known_hosts else settings.known_hosts_path
+    return Path(hop.known_hosts).expanduser() if hop.known_hosts else settings.known_hosts_path
 
 
 def algorithms(key_type: str) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ class RemoteLock:
                 self._channel.shutdown_write()
                 # paramiko's own wait for the status has no end; without an answer the lease ends it
                 self._channel.status_event.wait(5.0)
-            except (OSError, EOFError):
+            except OSError:
                 pass  # the link is cut: the holder ends by itself, at end of input or of its lease
             finally:
                 self._channel.close()
@@ -179,7 +179,7 @@ class RemoteLock:
                 heard = (heard + data)[-64:]
         except TimeoutError as error:
             raise DeadlineExceeded(f"{self._host}: the holder of {self._path} does not answer.") from error
-        except (OSError, EOFError) as error:
+        except OSError as error:
             raise Unreachable(f"{self._host}: the connection that held {self._path} was cut.") from error
         else:
             return True

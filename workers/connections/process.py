@@ -45,8 +45,7 @@ class RemoteProcess:
         self._input_ended = False
         # reads and writes never wait: the channel's wake event tells when there is something to do
         channel.settimeout(0.0)
-        with _lost_means_unknown(where):
-            channel.start(line)
+        channel.start(line)
 
     def finish(self, stdin: bytes, deadline: Deadline) -> Ended:
         """Feed the program, collect what it writes, and return how it ended.
@@ -55,15 +54,16 @@ class RemoteProcess:
         """
         self._pending = memoryview(stdin)
         try:
-            with _lost_means_unknown(self._where):
-                while not self._step(deadline):
-                    if deadline.expired:
-                        self._channel.signal("TERM")
-                        raise DeadlineExceeded(
-                            f"{self._where}: the command did not end in time; it may still run there.",
-                            hint="Look at the host before doing it again, or give the procedure more time.",
-                        )
-                return self._ended()
+            while not self._step(deadline):
+                if deadline.expired:
+                    self._channel.signal("TERM")
+                    raise DeadlineExceeded(
+                        f"{self._where}: the command did not end in time; it may still run there.",
+                        hint="Look at the host before doing it again, or give the procedure more time.",
+                    )
+            return self._ended()
+        except OSError as error:
+            raise self._cut() from error
         finally:
             self._channel.close()
 
@@ -127,30 +127,14 @@ class RemoteProcess:
                     f"{self._where}: the host refuses to run commands for this user.",
                     hint="Look for ForceCommand, a nologin shell or a restricted key there.",
                 )
-            raise Unreachable(
-                f"{self._where}: the connection was cut while a command ran; whether it ended is unknown.",
-                hint="Read the host's journal before doing it again.",
-            )
+            raise self._cut()
         return Ended(exit_code=status, stdout=self._out.output(), stderr=self._err.output())
 
-
-class _lost_means_unknown:  # noqa: N801 - reads as a statement where it is used
-    """Turns every way in which paramiko says "the line is dead" into Unreachable."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        """Watch."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, (Unreachable, DeadlineExceeded)):
-            return
-        if isinstance(error, (OSError, EOFError)) or type(error).__module__.startswith("paramiko"):
-            raise Unreachable(
-                f"{self._where}: the connection was cut while a command ran; whether it ended is unknown.",
-                hint="Read the host's journal before doing it again.",
-            ) from error
+    def _cut(self) -> Unreachable:
+        return Unreachable(
+            f"{self._where}: the connection was cut while a command ran; whether it ended is unknown.",
+            hint="Read the host's journal before doing it again.",
+        )
 
 
 def _signal_number(name: str) -> int:

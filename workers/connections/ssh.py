@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from tasks.connection import Command, CommandResult, Engine, HostLock
-from tasks.errors import BadInput, EngineError, Unreachable
+from tasks.errors import BadInput, EngineError
 from tasks.model import Host, SshHop
 from workers.connections.argv import host_argv, raise_sudo_refusal
 from workers.connections.deadline import Deadline
@@ -135,8 +135,5 @@ class SshConnection:
         command = Command(argv=("docker", "--host", f"unix://{path}", "system", "dial-stdio"))
         line = quoted(host_argv(command, sudo=self._sudo))
         channel = self._holder.open(Wire.open_exec, deadline)
-        try:
-            channel.start(line)
-        except (OSError, EOFError) as error:
-            raise Unreachable(f"{self._host.name}: the connection was cut.") from error
+        channel.start(line)
         return StdioStream(channel, self._host.name)

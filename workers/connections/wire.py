@@ -9,6 +9,7 @@ the channel type `direct-streamlocal@openssh.com` and the name of the signal a p
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -81,16 +82,22 @@ class ExecChannel(paramiko.Channel):
         """Ask for a program; the answer is not awaited, a refusal closes the channel."""
         inner: Any = self
         inner._event_pending()
-        self._request("exec", line, reply=True)
+        try:
+            self._request("exec", line, reply=True)
+        except OSError as error:
+            raise Unreachable(
+                f"{self.wire.where}: the connection was cut as a command was sent; whether it started is unknown.",
+                hint="Read the host's journal before doing it again.",
+            ) from error
 
     def close(self) -> None:
         """End the channel; on a connection that is cut there is nothing left to say."""
-        with suppress(OSError, EOFError, paramiko.SSHException):
+        with suppress(OSError):
             super().close()
 
     def signal(self, name: str) -> None:
         """Ask the server to signal the program; servers may ignore it."""
-        with suppress(OSError, EOFError, paramiko.SSHException):
+        with suppress(OSError):
             self._request("signal", name.encode("ascii"), reply=False)
 
     def _request(self, kind: str, argument: bytes, *, reply: bool) -> None:
@@ -137,7 +144,8 @@ class Wire(paramiko.Transport):
         transport: Any = super()
         transport.__init__(self._line)
         self._inner: Any = self
-        self._where = where
+        #: how messages name the other end
+        self.where = where
         self._dead_after_s = dead_after_s
         self._refused: dict[int, tuple[int, str]] = {}
         # failures become errors with a hint; paramiko's tracebacks of them would only hide those
@@ -178,12 +186,12 @@ class Wire(paramiko.Transport):
             error = self.get_exception()
             if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
                 raise Unreachable(
-                    f"{self._where}: no common SSH algorithm ({error}).",
+                    f"{self.where}: no common SSH algorithm ({error}).",
                     hint="Update sshd there; weak algorithms are not offered.",
                 )
             if not self.remote_version:
-                raise NeverGreeted(f"{self._where}: closed the connection before the SSH greeting.")
-            raise Unreachable(f"{self._where}: the SSH handshake failed: {error or 'connection closed'}.")
+                raise NeverGreeted(f"{self.where}: closed the connection before the SSH greeting.")
+            raise Unreachable(f"{self.where}: the SSH handshake failed: {error or 'connection closed'}.")
 
     def shown_key(self) -> HostKey:
         """The key the server proved to own."""
@@ -195,17 +203,17 @@ class Wire(paramiko.Transport):
         try:
             self.auth_publickey(user, key, event=done)
         except (paramiko.SSHException, EOFError) as error:
-            raise Unreachable(f"{self._where}: connection lost while logging in: {error}.") from error
+            raise Unreachable(f"{self.where}: connection lost while logging in: {error}.") from error
         self._wait(done, deadline, "the log-in")
         if self.is_authenticated():
             return
         reason = self.get_exception()
         if not self.is_active() and not isinstance(reason, paramiko.AuthenticationException):
-            raise Unreachable(f"{self._where}: connection lost while logging in.")
+            raise Unreachable(f"{self.where}: connection lost while logging in.")
         partial = isinstance(reason, paramiko.ssh_exception.PartialAuthentication)
         why = "it asks for more than a key" if partial else "the key is not accepted"
         raise AuthFailed(
-            f"{self._where}: {user} cannot log in with {HostKey.of(key.asbytes())}: {why}.",
+            f"{self.where}: {user} cannot log in with {HostKey.of(key.asbytes())}: {why}.",
             hint=f"Add the public key to ~{user}/.ssh/authorized_keys there, or name another `identity:`.",
         )
 
@@ -234,7 +242,14 @@ class Wire(paramiko.Transport):
 
     def say(self, message: Message) -> None:
         """Send one message, after a key renewal that may be going on."""
-        self._inner._send_user_message(message)
+        self._send_user_message(message)
+
+    def _send_user_message(self, message: Message) -> None:
+        """Send, or raise one kind of error: OSError means that the connection is of no more use."""
+        try:
+            _TRANSPORT._send_user_message(self, message)
+        except (paramiko.SSHException, EOFError) as error:
+            raise ConnectionAbortedError(errno.ECONNABORTED, str(error) or "connection closed") from error
 
     def _open(self, kind: str, fields: tuple[str | int, ...], deadline: Deadline) -> ExecChannel:
         """Open a channel by hand: paramiko waits an hour, and cannot say the fields of this many kinds."""
@@ -255,8 +270,8 @@ class Wire(paramiko.Transport):
         try:
             self.say(message)
             self._wait(answered, deadline, f"opening a {kind} channel")
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise Unreachable(f"{self._where}: connection lost: {error}.") from error
+        except OSError as error:
+            raise Unreachable(f"{self.where}: connection lost: {error}.") from error
         finally:
             if not channel.active:
                 inner._channels.delete(number)
@@ -264,10 +279,10 @@ class Wire(paramiko.Transport):
         if channel.active:
             return channel
         if number not in self._refused:
-            raise Unreachable(f"{self._where}: the SSH connection was cut.")
+            raise Unreachable(f"{self.where}: the SSH connection was cut.")
         reason, text = self._refused.pop(number)
         raise ChannelRefused(
-            f"{self._where}: the server refuses a {kind} channel: {text or reason}.",
+            f"{self.where}: the server refuses a {kind} channel: {text or reason}.",
             hint="Look at its log; MaxSessions and AllowTcpForwarding in its sshd_config limit channels.",
         )
 
@@ -277,7 +292,7 @@ class Wire(paramiko.Transport):
             if not self.is_active():
                 return
             if deadline.expired:
-                raise DeadlineExceeded(f"{self._where}: no answer in time to {what}.")
+                raise DeadlineExceeded(f"{self.where}: no answer in time to {what}.")
 
     def _check_banner(self) -> None:
         """Read the server's greeting; from then on it speaks in packets."""
