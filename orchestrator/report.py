@@ -6,6 +6,7 @@ Everything in a view that came from a host is hostile and goes through `orchestr
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -173,9 +174,17 @@ def _steps(host: HostView) -> Group:
         )
         for finding in answer.get("findings") or ()
     ]
+    lines += [
+        _line("fact", f"{key}: {_short(value)}", "") for key, value in (answer.get("data") or {}).items()
+    ]
     if host.error is not None and host.error.hint:
         lines.append(_line("next", host.error.hint, ""))
     return Group(*lines)
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return clean(text, limit=160)
 
 
 def plan(view: CampaignView, *, details: bool = False) -> RenderableType:

@@ -236,19 +236,24 @@ def print_json(session: Session, view: CampaignView) -> None:
 
 def radius(view: CampaignView) -> str:
     """The blast radius in one line: what a person confirms."""
+    from orchestrator.campaign.words import plural
+
     hosts = [host for wave in view.waves if wave.number for host in wave.hosts]
     drafts = [host.plan or {} for host in hosts]
     at_risk = sum(len(draft.get("containers_at_risk") or ()) for draft in drafts)
     waves = max((wave.number for wave in view.waves), default=0)
-    parts = [f"{view.procedure} on {len(hosts)} hosts in {waves} waves, {view.policy.parallelism} at a time"]
+    together = min(view.policy.parallelism, len(hosts))
+    parts = [
+        f"{view.procedure} on {plural(len(hosts), 'host')} in {plural(waves, 'wave')}, {together} at a time"
+    ]
     if at_risk:
-        parts.append(f"{at_risk} running containers may stop")
+        parts.append(f"{plural(at_risk, 'running container')} may stop")
     if any(draft.get("reclaim_high_bytes") for draft in drafts):
         from orchestrator.report import size
 
         parts.append(f"frees up to {size(sum(draft.get('reclaim_high_bytes') or 0 for draft in drafts))}")
     if lost := one_way(view):
-        parts.append(f"CANNOT BE TAKEN BACK on {len(lost)} hosts")
+        parts.append(f"CANNOT BE TAKEN BACK on {plural(len(lost), 'host')}")
     return "; ".join(parts) + "."
 
 

@@ -49,6 +49,9 @@ _COMMON: dict[str, Any] = {
     ],
 }
 
+#: columns of a table in a pipe at most; hostile text is cut far below it
+_PIPE_WIDTH = 2000
+
 #: those of them that are settings
 _SETTINGS = ("data_dir", "api_url", "token_file")
 
@@ -112,7 +115,8 @@ class Session:
     def print(self, what: RenderableType) -> None:
         """Show something on standard output; in a pipe it is as wide as it needs, so that nothing is cut."""
         if not self.out.is_terminal:
-            self.out.width = max(self.out.width, self.out.measure(what).maximum)
+            unbounded = self.out.options.update(max_width=_PIPE_WIDTH)
+            self.out.width = max(self.out.width, self.out.measure(what, options=unbounded).maximum)
         self.out.print(what)
 
     def data(self, text: str) -> None:
