@@ -54,6 +54,7 @@ class ControlPlane:
             now=now,
             bulletin=self.bulletin,
             wake=self.reconciler.wake,
+            cached=self.reconciler.cached,
             health=self._health,
         )
         self._receiver: Receiver | None = None

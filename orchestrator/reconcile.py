@@ -80,6 +80,10 @@ class Reconciler:
         #: hosts each campaign was last told to leave alone
         self._blocked: dict[str, frozenset[str]] = {}
 
+    def cached(self, campaign_id: str) -> Campaign | None:
+        """Give the campaign as this loop knows it: for readers who check its version themselves."""
+        return self._cache.get(campaign_id)
+
     def wake(self) -> None:
         """Look now instead of at the next tick."""
         self._wake.set()
@@ -257,17 +261,11 @@ class Reconciler:
         if turn.before.id in self._rechecked:
             return
         if turn.before.state is CampaignState.PLANNING:
-            _, again = planning.questions(turn.after, turn.now, all_open=True)
+            kind, again = "ask-plan", planning.questions(turn.after, turn.now, all_open=True)[1]
         else:
-            again = open_orders(turn.after, turn.now)
-        for sending in again:
-            order = sending.order
-            turn.note(
-                "resend",
-                {"why": "committed, and perhaps never published"},
-                host=order.host.name,
-                attempt=order.attempt_id,
-            )
+            kind, again = "resend", open_orders(turn.after, turn.now)
+        for order in (sending.order for sending in again):
+            turn.note(kind, {"why": "perhaps it never left"}, host=order.host.name, attempt=order.attempt_id)
         turn.sendings += again
 
     def _blocked_hosts(self, turn: Turn, leases: tuple[Lease, ...]) -> frozenset[str]:

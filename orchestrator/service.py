@@ -22,6 +22,7 @@ from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.leading import Lead
 from orchestrator.planning import NewPlan
+from orchestrator.shelf import Shelf
 from orchestrator.store.records import Lease, LogEntry, LoggedEvent
 from orchestrator.store.store import Reader, Store, Writer
 from orchestrator.turn import Turn, commit, observe_event
@@ -50,6 +51,7 @@ class Service:
         now: Callable[[], datetime],
         bulletin: Bulletin,
         wake: Callable[[], None],
+        cached: Callable[[str], Campaign | None] = lambda _campaign_id: None,
         new_id: Callable[[], str] = new_campaign_id,
         health: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
@@ -59,6 +61,7 @@ class Service:
         self._now = now
         self._bulletin = bulletin
         self._wake = wake
+        self._shelf = Shelf(cached)
         self._new_id = new_id
         self._health = health
 
@@ -67,18 +70,18 @@ class Service:
     def campaign(self, reference: str) -> Campaign:
         """Give a campaign by id, or by a beginning of it that no other has."""
         with self._store.read() as reader:
-            return _found(reader, reference)
+            return self._found(reader, reference)
 
     def campaigns(self, limit: int = 50) -> tuple[Campaign, ...]:
         """Give the newest campaigns, newest first."""
         with self._store.read() as reader:
-            found = (reader.load(campaign_id) for campaign_id in reader.newest(limit))
+            found = (self._shelf.get(reader, campaign_id) for campaign_id in reader.newest(limit))
             return tuple(campaign for campaign in found if campaign is not None)
 
     def document(self, campaign_id: str) -> tuple[bytes, str]:
         """Give the plan's bytes and their SHA-256."""
         with self._store.read() as reader:
-            campaign = _found(reader, campaign_id)
+            campaign = self._found(reader, campaign_id)
             plan = reader.plan_of(campaign.id)
         if plan is not None and plan.document is not None:
             return plan.document, plan.hash
@@ -127,7 +130,7 @@ class Service:
         while True:
             with self._store.read() as reader:
                 newest = reader.last_seq()
-                campaign = _found(reader, campaign_id)
+                campaign = self._found(reader, campaign_id)
             left = deadline - time.monotonic()
             if test(campaign) or left <= 0:
                 return campaign
@@ -201,7 +204,7 @@ class Service:
     def abort(self, campaign_id: str, by: str, reason: str = "") -> Campaign:
         """Start no further host; running ones finish. Repeating it changes nothing."""
         with self._store.write(self._lead.epoch) as writer:
-            campaign = _found(writer, campaign_id)
+            campaign = self._found(writer, campaign_id)
             event = AbortAsked(by=_line(by), reason=_line(reason))
             saved = self._observe(writer, campaign, event, self._now())
         self._changed()
@@ -245,6 +248,23 @@ class Service:
         observe_event(turn, event)
         return commit(turn, writer)
 
+    def _found(self, reader: Reader, reference: str) -> Campaign:
+        matches = reader.starting_with(reference) if reference.isalnum() else ()
+        if len(matches) > 1:
+            raise BadInput(
+                f"{reference!r} is the beginning of several campaigns: {', '.join(matches[:5])}",
+                code="E_CAMPAIGN_AMBIGUOUS",
+                hint="Write a few more characters of its id",
+            )
+        campaign = self._shelf.get(reader, matches[0]) if matches else None
+        if campaign is None:
+            raise BadInput(
+                f"There is no campaign {reference[:40]!r}",
+                code="E_CAMPAIGN_UNKNOWN",
+                hint="`dockwave ls` shows the campaigns there are",
+            )
+        return campaign
+
     def _unused_id(self, reader: Reader) -> str:
         while True:
             campaign_id = self._new_id()
@@ -255,24 +275,6 @@ class Service:
         with self._store.read() as reader:
             self._bulletin.announce(reader.last_seq())
         self._wake()
-
-
-def _found(reader: Reader, reference: str) -> Campaign:
-    matches = reader.starting_with(reference) if reference.isalnum() else ()
-    if len(matches) > 1:
-        raise BadInput(
-            f"{reference!r} is the beginning of several campaigns: {', '.join(matches[:5])}",
-            code="E_CAMPAIGN_AMBIGUOUS",
-            hint="Write a few more characters of its id",
-        )
-    campaign = reader.load(matches[0]) if matches else None
-    if campaign is None:
-        raise BadInput(
-            f"There is no campaign {reference[:40]!r}",
-            code="E_CAMPAIGN_UNKNOWN",
-            hint="`dockwave ls` shows the campaigns there are",
-        )
-    return campaign
 
 
 def _refused(what: str, problem: DockwaveError, now: datetime, by: str, campaign_id: str = "") -> LogEntry:

@@ -37,6 +37,12 @@ def load(connection: Connection, campaign_id: str) -> Campaign | None:
     return codec.campaign_of(row, runs)
 
 
+def version_of(connection: Connection, campaign_id: str) -> int | None:
+    """Give the version a campaign has in SQL, or None when there is none of that id."""
+    found = connection.execute(select(CAMPAIGNS.c.version).where(CAMPAIGNS.c.id == campaign_id)).scalar()
+    return None if found is None else int(found)
+
+
 def heads(connection: Connection, *, final: bool = False) -> tuple[Head, ...]:
     """Give the campaigns that may still have something to do, oldest first; all of them when `final`."""
     query = select(CAMPAIGNS.c.id, CAMPAIGNS.c.state, CAMPAIGNS.c.version).order_by(

@@ -49,7 +49,7 @@ def take(connection: Connection, wanted: Sequence[Lease]) -> None:
         connection.execute(insert(LEASES), new)
     if renewed:
         own = LEASES.c.host == bindparam("key")
-        values = {name: bindparam(name) for name in ("attempt_id", "epoch", "reason")}
+        values: dict[str, Any] = {name: bindparam(name) for name in ("attempt_id", "epoch", "reason")}
         connection.execute(update(LEASES).where(own).values(values), renewed)
 
 

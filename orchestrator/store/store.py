@@ -29,6 +29,10 @@ class Reader:
         """Give a campaign as last saved, or None."""
         return campaigns.load(self.connection, campaign_id)
 
+    def version_of(self, campaign_id: str) -> int | None:
+        """Give the version a campaign has, or None when there is no such campaign."""
+        return campaigns.version_of(self.connection, campaign_id)
+
     def heads(self, *, final: bool = False) -> tuple[Head, ...]:
         """Give id, state and version of the campaigns that are not final (or of all)."""
         return campaigns.heads(self.connection, final=final)

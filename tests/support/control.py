@@ -84,6 +84,7 @@ class Control:
             now=self.clock,
             bulletin=bulletin,
             wake=self.reconciler.wake,
+            cached=self.reconciler.cached,
             new_id=lambda: next(ids),
         )
 
