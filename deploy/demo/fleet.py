@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from deploy.demo import places
 from deploy.lab import fleet as lab
@@ -18,15 +17,14 @@ TARGETS = "containers,networks,dangling_images,unused_images,build_cache"
 def run() -> int:
     """Build, boot, seed, clean up, upgrade; 0 when both campaigns completed."""
     began = time.monotonic()
-    places.follow(["-m", "deploy.setup", "lab"])
+    places.follow(["-m", "deploy.setup", "demo"])
     places.say(
         f"Booting {len(NAMES)} Debian hosts with systemd, sshd and Docker Engine 20.10 (first run builds the image)"
     )
     fleet = lab.up(NAMES, places.LAB)
     print(f"{len(fleet.hosts)} hosts answer after {time.monotonic() - began:.0f} s")
     places.say("Leaving on every host what months of deployments leave behind")
-    with ThreadPoolExecutor(max_workers=3) as threads:
-        list(threads.map(garbage.seed, (host for host in fleet.hosts if not _seeded(host))))
+    garbage.seed_all([host for host in fleet.hosts if not _seeded(host)])
     places.CONTROL.mkdir(mode=0o700, parents=True, exist_ok=True)
     if places.dockwave("status", check=False) != 0:
         places.say("Starting Dockwave")
