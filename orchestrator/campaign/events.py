@@ -124,21 +124,6 @@ class Recheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settle:
-    """A host has nothing to be watched for (monitor 0): it has succeeded."""
-
-    host: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiveUp:
-    """Nobody accepted the order and it has expired for good: the host counts as unreachable, not started."""
-
-    host: str
-    attempt_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenWave:
     """Begin this wave."""
 
@@ -174,6 +159,4 @@ class WakeAt:
     at: datetime
 
 
-Action: TypeAlias = (
-    Dispatch | Resend | AskJournal | Recheck | Settle | GiveUp | OpenWave | StopNow | Cancel | Finish | WakeAt
-)
+Action: TypeAlias = Dispatch | Resend | AskJournal | Recheck | OpenWave | StopNow | Cancel | Finish | WakeAt

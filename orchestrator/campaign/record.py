@@ -15,16 +15,14 @@ from orchestrator.campaign.events import (
     Cancel,
     Dispatch,
     Finish,
-    GiveUp,
     OpenWave,
     Recheck,
     Resend,
-    Settle,
     StopNow,
 )
 from orchestrator.campaign.states import LEGAL_CAMPAIGN, CampaignState, HostState
 
-_HostAction = Dispatch | Resend | AskJournal | Recheck | Settle | GiveUp
+_HostAction = Dispatch | Resend | AskJournal | Recheck
 
 
 def record(
@@ -36,7 +34,7 @@ def record(
     """
     by_host: dict[str, list[_HostAction]] = {}
     for action in actions:
-        if isinstance(action, Dispatch | Resend | AskJournal | Recheck | Settle | GiveUp):
+        if isinstance(action, Dispatch | Resend | AskJournal | Recheck):
             by_host.setdefault(action.host, []).append(action)
     after = campaign
     if by_host:
@@ -61,8 +59,6 @@ def _on_host(
     for action in actions:
         if isinstance(action, Dispatch):
             run = _dispatched(campaign, run, action, now, epochs)
-        elif isinstance(action, Settle):
-            run = moves.to(run, HostState.SUCCEEDED, now)
         else:
             attempt = run.attempt
             if attempt is not None and attempt.id == action.attempt_id:
@@ -96,24 +92,15 @@ def _dispatched(
     return replace(moved, attempts=(*run.attempts, attempt), started_at=run.started_at or now)
 
 
-def _asked(
-    run: HostRun, attempt: Attempt, action: Resend | AskJournal | Recheck | GiveUp, now: datetime
-) -> HostRun:
+def _asked(run: HostRun, attempt: Attempt, action: Resend | AskJournal | Recheck, now: datetime) -> HostRun:
     if isinstance(action, Resend):
         return moves.with_attempt(run, replace(attempt, sent=attempt.sent + 1, sent_at=now))
     if isinstance(action, AskJournal):
         return moves.to(moves.with_attempt(run, replace(attempt, asked_at=now)), HostState.UNKNOWN, now)
-    if isinstance(action, Recheck):
-        # asked before and not answered: the host went dark in its soak
-        again = (
-            attempt.asked_at is not None and run.soak_until is not None and attempt.asked_at >= run.soak_until
-        )
-        asked = moves.with_attempt(run, replace(attempt, asked_at=now))
-        return moves.to(asked, HostState.UNKNOWN, now) if again else asked
-    if attempt.accepted_at is not None:
-        return run
-    closed = moves.with_attempt(run, replace(attempt, ended_at=now))
-    return moves.fail(closed, HostState.UNREACHABLE, run.error, now)
+    # a second check means that the first was not answered: the host went dark in its soak
+    again = attempt.asked_at is not None and run.soak_until is not None and attempt.asked_at >= run.soak_until
+    asked = moves.with_attempt(run, replace(attempt, asked_at=now))
+    return moves.to(asked, HostState.UNKNOWN, now) if again else asked
 
 
 def _on_campaign(campaign: Campaign, action: OpenWave | StopNow | Cancel | Finish, now: datetime) -> Campaign:
