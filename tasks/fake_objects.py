@@ -80,7 +80,10 @@ class FakeCache:
     in_use: bool = False
     shared: bool = False
     size_bytes: int = 0
+    created_s: float | None = None
     last_used_s: float = 0.0
+    #: False makes the engine keep its parents to itself, as engines of API 1.42 and later do
+    parents_told: bool = True
 
 
 def fake_id(*parts: object) -> str:
@@ -163,16 +166,17 @@ def network_entry(network: FakeNetwork) -> JsonObject:
 
 def cache_entry(record: FakeCache) -> JsonObject:
     """A build cache record as /system/df shows it."""
-    # one parent until API 1.41, a list since
-    several: JsonObject = {"Parents": list(record.parents)} if len(record.parents) > 1 else {}
+    # one parent until API 1.41, a list or nothing since
+    told = record.parents if record.parents_told else ()
+    several: JsonObject = {"Parents": list(told)} if len(told) > 1 else {}
     return several | {
         "ID": record.id,
-        "Parent": record.parents[0] if record.parents else "",
+        "Parent": told[0] if told else "",
         "Type": "regular",
         "Description": "model",
         "InUse": record.in_use,
         "Shared": record.shared,
         "Size": record.size_bytes,
-        "CreatedAt": stamp(record.last_used_s),
+        "CreatedAt": stamp(record.last_used_s if record.created_s is None else record.created_s),
         "LastUsedAt": stamp(record.last_used_s),
     }

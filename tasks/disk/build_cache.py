@@ -13,6 +13,9 @@ from tasks.disk.wording import human_bytes
 from tasks.model import UndoClass
 from tasks.procedure import EngineStep, EngineVerb, Kept
 
+#: seconds within which uses of records count as one build's
+_ONE_BUILD_S = 60.0
+
 
 def choose_build_cache(facts: DiskFacts, rules: Rules) -> Choice:
     """Removes records until the cache is no larger than `build_cache_keep_bytes`.
@@ -33,7 +36,7 @@ def choose_build_cache(facts: DiskFacts, rules: Rules) -> Choice:
         for record in facts.cache
         if record.id not in removed
     )
-    return Choice(steps=tuple(_step(record) for record in gone), kept=kept)
+    return Choice(steps=tuple(_step(record) for record in _children_first(gone, facts.cache)), kept=kept)
 
 
 def _objection(record: CacheObject, rules: Rules) -> str | None:
@@ -62,7 +65,7 @@ def _least_recently_used(
     heapq.heapify(ready)
     gone: list[CacheObject] = []
     while ready and (total > keep_bytes or not keep_bytes):
-        record = by_id[heapq.heappop(ready)[1]]
+        record = by_id[heapq.heappop(ready)[-1]]
         gone.append(record)
         total -= record.size_bytes
         for parent in record.parents:
@@ -74,8 +77,23 @@ def _least_recently_used(
     return gone
 
 
-def _rank(record: CacheObject) -> tuple[float, str]:
-    return (record.idle_since_s or 0.0, record.id)
+def _rank(record: CacheObject) -> tuple[float, float, str]:
+    """Least recently used first; of those one build used together, the latest made first.
+
+    A build touches a record an instant after the one it is built on, so a finer order would take parents first.
+    """
+    return ((record.idle_since_s or 0.0) // _ONE_BUILD_S, -(record.created_at_s or 0.0), record.id)
+
+
+def _children_first(gone: list[CacheObject], records: tuple[CacheObject, ...]) -> list[CacheObject]:
+    """The same records in an order the engine follows.
+
+    Engines of API 1.42 and later do not tell what a record is built on. A child is always made after its parents,
+    so there the latest made goes first.
+    """
+    if any(record.parents for record in records):
+        return gone
+    return sorted(gone, key=lambda record: (-(record.created_at_s or 0.0), record.id))
 
 
 def _left_over(record: CacheObject, records: tuple[CacheObject, ...], removed: set[str]) -> str:
