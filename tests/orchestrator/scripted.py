@@ -16,7 +16,7 @@ import uvicorn
 
 from orchestrator.api.app import create_app
 from orchestrator.api.token import ensure_secret
-from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.campaign import Attempt, Campaign, FailureKind, HostRun, Stop
 from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.why import Explanation, explain
@@ -207,6 +207,7 @@ def finished(run: HostRun, state: HostState, text: str = "done", error: HostErro
         started_at=NOON,
         ended_at=NOON + timedelta(seconds=90),
         error=error,
+        failed_as=FailureKind.FAILED if error is not None else None,
     )
 
 
