@@ -35,7 +35,8 @@ def free_port() -> int:
 
 def make_key(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path:
     """A new key pair at `path` and `path`.pub."""
-    argv = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path)]
+    size = ["-b", "2048"] if kind == "rsa" else []
+    argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", "test", "-f", str(path)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     return path
 

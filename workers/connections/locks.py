@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
@@ -106,11 +107,12 @@ def holder_argv(path: str, *, wait_s: float, shared: bool) -> tuple[str, ...]:
 class RemoteLock:
     """flock(2) held by a program on the host, which lives only while this side keeps speaking to it."""
 
-    def __init__(self, host: str, path: str, channel: ExecChannel, *, wait_s: float) -> None:
-        """Take over a channel on which holder_argv() was started; hold nothing before `with`."""
+    def __init__(self, host: str, path: str, start: Callable[[], ExecChannel], *, wait_s: float) -> None:
+        """Hold nothing before `with`; `start` then opens a channel on which holder_argv() runs."""
         self._host = host
         self._path = path
-        self._channel = channel
+        self._start = start
+        self._opened: ExecChannel | None = None
         self._wait_s = wait_s
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -118,6 +120,7 @@ class RemoteLock:
 
     def __enter__(self) -> HostLock:
         """Hold the lock: the holder answers only once flock(1) has started it."""
+        self._opened = self._start()
         try:
             answered = self._echo(Deadline.after(self._wait_s + 15.0))
         except BaseException:
@@ -138,7 +141,7 @@ class RemoteLock:
 
     def held(self) -> bool:
         """Whether the holder still answers; False when it does not within two seconds."""
-        if self._stop.is_set() or self._channel.closed:
+        if self._stop.is_set() or self._opened is None or self._opened.closed:
             return False
         try:
             return self._echo(Deadline.after(_ECHO_S))
@@ -147,7 +150,7 @@ class RemoteLock:
 
     def release(self) -> None:
         """End the holder and wait until it is gone, so that the next order finds the host free."""
-        if self._stop.is_set():
+        if self._stop.is_set() or self._opened is None:
             return
         self._stop.set()
         with self._lock:
@@ -159,6 +162,12 @@ class RemoteLock:
                 pass  # the link is cut: the holder ends by itself, at end of input or of its lease
             finally:
                 self._channel.close()
+
+    @property
+    def _channel(self) -> ExecChannel:
+        if self._opened is None:
+            raise Unreachable(f"{self._host}: the lock {self._path} was not taken yet.")
+        return self._opened
 
     def _echo(self, deadline: Deadline) -> bool:
         """Whether a fresh token comes back; False when the holder ended, DeadlineExceeded when it is silent."""

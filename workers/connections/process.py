@@ -108,14 +108,19 @@ class RemoteProcess:
         channel = self._channel
         if self._input_ended or self._exited or channel.closed:
             return
-        while self._pending and channel.send_ready():
-            sent = channel.send(bytes(self._pending[:_WRITE_BYTES]))
-            if not sent:
-                return
-            self._pending = self._pending[sent:]
-        if not self._pending:
-            channel.shutdown_write()
-            self._input_ended = True
+        try:
+            while self._pending and channel.send_ready():
+                sent = channel.send(bytes(self._pending[:_WRITE_BYTES]))
+                if not sent:
+                    return
+                self._pending = self._pending[sent:]
+            if not self._pending:
+                channel.shutdown_write()
+                self._input_ended = True
+        except OSError:
+            # a program may end before it has read everything; how it ended is read by the next step
+            if not channel.closed:
+                raise
 
     def _ended(self) -> Ended:
         status = self._channel.exit_status

@@ -18,7 +18,7 @@ from workers.connections.locks import RemoteLock, holder_argv
 from workers.connections.process import RemoteProcess
 from workers.connections.settings import SshSettings
 from workers.connections.streams import ByteStream, ChannelStream, StdioStream
-from workers.connections.wire import ChannelRefused, Wire
+from workers.connections.wire import ChannelRefused, ExecChannel, Wire
 
 #: the kernel takes no longer single argument, and the login shell gets the whole line as one
 _LONGEST_LINE: Final = 131_071
@@ -90,9 +90,13 @@ class SshConnection:
         """Hold flock(2) on `path` until exit; OrderRefused(E_HOST_BUSY) when it stays taken."""
         command = Command(argv=holder_argv(path, wait_s=wait_s, shared=shared))
         line = quoted(host_argv(command, sudo=self._sudo))
-        channel = self._holder.open(Wire.open_exec, Deadline.after(self._settings.connect_s))
-        channel.start(line)
-        return RemoteLock(self._host.name, path, channel, wait_s=wait_s)
+
+        def start() -> ExecChannel:
+            channel = self._holder.open(Wire.open_exec, Deadline.after(self._settings.connect_s))
+            channel.start(line)
+            return channel
+
+        return RemoteLock(self._host.name, path, start, wait_s=wait_s)
 
     def engine(self) -> Engine:
         """The host's Docker Engine, on a channel that is kept open."""

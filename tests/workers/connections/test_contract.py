@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import shlex
 import threading
@@ -112,7 +113,9 @@ def test_the_environment_is_passed_and_the_locale_is_always_c(connection: Connec
     assert result.stdout.data == b"1 $x|'|C\n"
 
 
-def test_privileged_commands_run_as_root(connection: Connection) -> None:
+def test_privileged_commands_run_as_root(connection: Connection, kind: str) -> None:
+    if kind == "local" and os.geteuid() != 0:
+        pytest.skip("an agent that is not root runs nothing as root")
     assert connection.run(Command(argv=("id", "-u"))).stdout.data == b"0\n"
 
 
