@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,9 +82,7 @@ def test_a_plan_lists_every_step_it_may_come_to() -> None:
 
 
 def test_a_plan_has_the_same_digest_whatever_attempt_it_is_made_for() -> None:
-    other = setting().__class__(
-        attempt_id="p9/web-1/7", snapshot_dir="/elsewhere/snapshot", protect=setting().protect
-    )
+    other = replace(setting(), attempt_id="p9/web-1/7", snapshot_dir="/elsewhere/snapshot")
     assert PROCEDURE.plan(FACTS, PARAMS, setting()).digest == PROCEDURE.plan(FACTS, PARAMS, other).digest
 
 

@@ -15,6 +15,7 @@ from tasks.engine.cached import CachedDeb
 from tasks.engine.files import ConfigFile
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.resolve import Request
+from tasks.engine.rollback import RollbackFacts
 from tasks.engine.version import upstream
 from tasks.facts.packages import Package
 from tasks.fake import Answer, FakeHost
@@ -227,7 +228,9 @@ def _installed(facts: HostFacts, words: Sequence[str]) -> HostFacts:
 
 def _named(facts: HostFacts, word: str) -> tuple[str, str]:
     if word.startswith("/"):
-        file = next(deb for deb in facts.cache.files if word.endswith(f"/{deb.file}"))
+        goal = facts.goal if isinstance(facts, RollbackFacts) else None
+        kept = (*facts.cache.files, *(goal.cache.files if goal is not None else ()))
+        file = next(deb for deb in kept if word.endswith(f"/{deb.file}"))
         return file.package, file.version
     name, _, version = word.partition("=")
     return name, version
