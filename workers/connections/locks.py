@@ -21,6 +21,8 @@ _LOCAL_POLL_S: Final = 0.05
 CONFLICT_EXIT: Final = 75
 #: seconds the holder on the host waits for a beat before it lets go: a cut link must not lock a host for hours
 LEASE_S: Final = 90
+#: seconds after an answered beat in which the lock is surely ours: a lease, less what clocks and networks take
+_SURE_S: Final = 0.75 * LEASE_S
 _BEAT_S: Final = 20.0
 _ECHO_S: Final = 2.0
 #: Repeats every line it reads and ends when none came for a while, or its input ended. A constant program:
@@ -114,6 +116,7 @@ class RemoteLock:
         self._start = start
         self._opened: ExecChannel | None = None
         self._wait_s = wait_s
+        self._sure_until = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._beater = threading.Thread(target=self._beat, name=f"lock of {host}", daemon=True)
@@ -140,11 +143,17 @@ class RemoteLock:
         self.release()
 
     def held(self) -> bool:
-        """Whether the holder still answers; False when it does not within two seconds."""
+        """Whether the lock is ours: the holder answers, or is slow but cannot have let go yet.
+
+        False at once when the connection or the holder is known to be gone.
+        """
         if self._stop.is_set() or self._opened is None or self._opened.closed:
             return False
         try:
             return self._echo(Deadline.after(_ECHO_S))
+        except DeadlineExceeded:
+            # a busy host, not a lost lock: the holder waits a whole lease after the last line it has seen
+            return time.monotonic() < self._sure_until and self._channel.wire.is_active()
         except TransportError:
             return False
 
@@ -176,6 +185,7 @@ class RemoteLock:
             raise DeadlineExceeded(f"{self._host}: the lock's holder is busy.")
         try:
             self._channel.settimeout(max(0.001, deadline.remaining()))
+            sent_at = time.monotonic()
             if not self._channel.send(token):
                 return False
             heard = b""
@@ -191,6 +201,7 @@ class RemoteLock:
         except OSError as error:
             raise Unreachable(f"{self._host}: the connection that held {self._path} was cut.") from error
         else:
+            self._sure_until = sent_at + _SURE_S
             return True
         finally:
             self._lock.release()

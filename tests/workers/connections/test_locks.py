@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -101,6 +102,26 @@ def test_without_beats_the_lock_is_lost_and_known_to_be(
         time.sleep(2.0)
         assert not _taken(Path(path))
         assert not lock.held()
+    opened.close()
+    Path(path).unlink()
+
+
+@pytest.mark.services
+def test_a_silent_host_keeps_the_lock_for_no_longer_than_is_sure(
+    own_server: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/run/lock/dockwave-test-{own_server.port}.lock"
+    monkeypatch.setattr(locks, "_ECHO_S", 0.3)
+    monkeypatch.setattr(locks, "_SURE_S", 2.0)
+    opened = SshConnection(own_server.host(), settings=QUICK)
+    with opened.lock(path) as lock:
+        own_server.kill_sessions(signal.SIGSTOP)
+        assert lock.held()
+        time.sleep(2.0)
+        assert not lock.held()
+        own_server.kill_sessions(signal.SIGCONT)
+        time.sleep(0.5)
+        assert lock.held()
     opened.close()
     Path(path).unlink()
 
