@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -264,13 +263,12 @@ def one_way(view: CampaignView) -> list[str]:
 
 def confirm(session: Session, view: CampaignView, *, yes: bool, allow_data_loss: bool) -> bool:
     """Whether data loss is accepted, once a person (or --yes) has agreed; BadInput when nobody has."""
-    terminal = sys.stdin.isatty() and sys.stderr.isatty()
     session.say(radius(view))
     lost = bool(one_way(view))
     if view.kind == "RO":
         return allow_data_loss
     if lost and not allow_data_loss:
-        if not terminal:
+        if not session.at_terminal:
             raise BadInput(
                 f"Steps on {len(one_way(view))} hosts cannot be taken back, and --yes does not cover those",
                 code="E_DATA_LOSS",
@@ -280,7 +278,7 @@ def confirm(session: Session, view: CampaignView, *, yes: bool, allow_data_loss:
             raise _declined()
         return True
     if not yes:
-        if not terminal:
+        if not session.at_terminal:
             raise BadInput(
                 "Nobody is at the terminal to confirm this",
                 code="E_CONFIRM",

@@ -79,6 +79,11 @@ class Session:
         """The settings."""
         return self.resolved.settings
 
+    @property
+    def at_terminal(self) -> bool:
+        """Whether a person can be asked."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
     @cached_property
     def out(self) -> Console:
         """Standard output: data."""

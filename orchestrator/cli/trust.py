@@ -136,7 +136,7 @@ def _accepted(
         }
     if not seen:
         return {}
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not session.at_terminal:
         session.say("Nobody is at the terminal to compare fingerprints; name accepted ones by --fingerprint.")
         return {}
     question = f"Compared with what the hosts' consoles say? Record the keys of {len(seen)} hosts"
