@@ -137,7 +137,7 @@ def inventory_files(given: Sequence[Path] | None, setting: str) -> tuple[Path, .
 
 def read_names_file(path: str) -> str:
     """Give the text of an @FILE in a pattern; Flaw when it is no small text file."""
-    from orchestrator.inventory.problems import Flaw, shown
+    from orchestrator.documents.problems import Flaw, shown
 
     try:
         with Path(path).open("rb") as stream:
@@ -196,7 +196,7 @@ def _chosen(
 
 
 def _one(inventory: Inventory, name: str) -> Host:
-    from orchestrator.inventory.problems import did_you_mean, shown
+    from orchestrator.documents.problems import did_you_mean, shown
 
     wanted = name.lower().removesuffix(".")
     for host in inventory.hosts:

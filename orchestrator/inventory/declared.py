@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from orchestrator.documents.problems import Flaw, Place, Problems, shown
 from orchestrator.inventory import names, ranges
 from orchestrator.inventory.check import CheckedFile
-from orchestrator.inventory.problems import Flaw, Place, Problems, shown
 from orchestrator.inventory.schema import GroupEntry, ProtectEntry, Settings
 from orchestrator.inventory.values import HostNames
 

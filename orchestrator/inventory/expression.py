@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.inventory.problems import Flaw, shown
+from orchestrator.documents.problems import Flaw, shown
 from tasks.errors import BadDocument, Problem
 
 MAX_LENGTH = 4096

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.documents.problems import Problems, did_you_mean, shown
 from orchestrator.inventory.declared import Declared
-from orchestrator.inventory.problems import Problems, did_you_mean, shown
 
 MAX_GROUPS = 2000
 MAX_CHILDREN = 10_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.documents.problems import Place, Problems, did_you_mean, shown
 from orchestrator.inventory.declared import Declared, Key, SettingMap
 from orchestrator.inventory.grouping import Grouping
-from orchestrator.inventory.problems import Place, Problems, did_you_mean, shown
 from orchestrator.inventory.schema import JumpSettings
 from tasks.model import Host, SshHop, Transport
 

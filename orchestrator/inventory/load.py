@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator.documents.problems import Place, Problems
 from orchestrator.inventory.check import check_file
 from orchestrator.inventory.declared import Collector, Declared
 from orchestrator.inventory.grouping import Grouping, resolve_groups
 from orchestrator.inventory.hosts import HostBuilder
 from orchestrator.inventory.merge import Merger
 from orchestrator.inventory.names import natural_key
-from orchestrator.inventory.problems import InventoryError, Place, Problems
+from tasks.errors import BadDocument
 from tasks.model import Host, Inventory, Protect
 
-__all__ = ["InventoryError", "load_inventory"]
+
+class InventoryError(BadDocument):
+    """Inventory files cannot be used; every problem is listed, in the order of the files (exit code 2)."""
 
 
 def load_inventory(paths: Sequence[Path]) -> Inventory:
     """Give all hosts of the files, merged left to right; InventoryError lists what is wrong in any of them."""
-    problems = Problems(str(path) for path in paths)
+    problems = Problems((str(path) for path in paths), error=InventoryError)
     collector = Collector(problems)
     unreadable = not paths
     if not paths:

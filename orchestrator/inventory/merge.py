@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.documents.problems import Place, Problems, shown
 from orchestrator.inventory.declared import Declared, Key, Setting, SettingMap, describe, text_of_value
 from orchestrator.inventory.grouping import Grouping
-from orchestrator.inventory.problems import Place, Problems, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from orchestrator.inventory.problems import Flaw, shown
+from orchestrator.documents.problems import Flaw, shown
 
 MAX_PATTERN = 200
 MAX_DEPTH = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from orchestrator.inventory.problems import Flaw, shown
+from orchestrator.documents.problems import Flaw, shown
 
 MAX_NAME = 253
 MAX_LABEL = 63

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.inventory.problems import Flaw, shown
+from orchestrator.documents.problems import Flaw, shown
 
 #: hosts one inventory may hold; the design size is 1,000, at 10,000 everything must still work
 MAX_HOSTS = 20_000

@@ -6,9 +6,9 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from orchestrator.documents.document import Text
+from orchestrator.documents.problems import Flaw, shown
 from orchestrator.inventory import values
-from orchestrator.inventory.document import Text
-from orchestrator.inventory.problems import Flaw, shown
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from orchestrator.documents.problems import Flaw, did_you_mean, near, shown
 from orchestrator.inventory import names, ranges
 from orchestrator.inventory.expression import (
     Comparison,
@@ -24,7 +25,6 @@ from orchestrator.inventory.expression import (
     problem,
 )
 from orchestrator.inventory.name_regex import NameRegex
-from orchestrator.inventory.problems import Flaw, did_you_mean, near, shown
 from tasks.errors import Problem
 from tasks.model import Host, Inventory
 

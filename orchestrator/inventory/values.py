@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from orchestrator.documents.document import Text
+from orchestrator.documents.problems import Flaw, Place, did_you_mean, shown
 from orchestrator.inventory import names, ranges
-from orchestrator.inventory.document import Text
-from orchestrator.inventory.problems import Flaw, Place, did_you_mean, shown
 from tasks.model import Transport
 
 FAMILIES = ("auto", "docker.io", "docker-ce")

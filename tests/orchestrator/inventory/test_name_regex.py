@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.documents.problems import Flaw
 from orchestrator.inventory.name_regex import NameRegex
-from orchestrator.inventory.problems import Flaw
 
 NAMES = st.text(alphabet="ab1.-", min_size=0, max_size=8)
 LEAVES = st.sampled_from(["a", "b", "1", ".", "\\.", "\\d", "\\w", "\\D", "[ab]", "[^a]", "[a-b1]", "-", "B"])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.documents.problems import Flaw, shown
 from orchestrator.inventory import names
-from orchestrator.inventory.problems import Flaw, shown
 from orchestrator.inventory.ranges import parse_range
 
 

@@ -1,4 +1,4 @@
-"""Everything wrong in inventory files is collected with its place and told in one go."""
+"""Everything wrong in files is collected with its place and told in one go."""
 
 from __future__ import annotations
 
@@ -39,15 +39,12 @@ class Flaw(ValueError):
         self.fix = fix
 
 
-class InventoryError(BadDocument):
-    """Inventory files cannot be used; every problem is listed, in the order of the files (exit code 2)."""
-
-
 class Problems:
-    """A growing list of problems that becomes one InventoryError."""
+    """A growing list of problems that becomes one error."""
 
-    def __init__(self, files: Iterable[str] = ()) -> None:
-        """Start with none; problems will be told in the order of `files`."""
+    def __init__(self, files: Iterable[str] = (), *, error: type[BadDocument] = BadDocument) -> None:
+        """Start with none; problems will be told in the order of `files`, as an `error`."""
+        self._error = error
         self._found: dict[tuple[int, Problem], None] = {}
         self._files: dict[str, int] = {}
         for file in files:
@@ -70,7 +67,7 @@ class Problems:
             self._found.setdefault((rank, problem))
 
     def raise_if_any(self) -> None:
-        """Raise all of them as one InventoryError, or return when there is none."""
+        """Raise all of them as one error, or return when there is none."""
         if not self._found:
             return
         ordered = sorted(self._found, key=lambda item: (item[0], item[1].line, item[1].column))
@@ -82,7 +79,7 @@ class Problems:
             listed.append(
                 Problem(file="", line=0, column=0, what=what, fix="Mend these first and run it again.")
             )
-        raise InventoryError(tuple(listed))
+        raise self._error(tuple(listed))
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -1,4 +1,4 @@
-"""An inventory file is clean UTF-8 text: regular, not huge, without characters that hide or forge others."""
+"""A file is clean UTF-8 text: regular, not huge, without characters that hide or forge others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import stat
 from pathlib import Path
 
-from orchestrator.inventory.problems import Place, Problems
+from orchestrator.documents.genre import Genre
+from orchestrator.documents.problems import Place, Problems
 
 #: larger files are refused unread; 20,000 hosts written out one by one fit in
 MAX_BYTES = 1 << 20
@@ -26,10 +27,10 @@ _ODD = re.compile(
 )
 
 
-def read_text(path: Path, problems: Problems) -> str | None:
+def read_text(path: Path, genre: Genre, problems: Problems) -> str | None:
     """Give the file's text, or None with the reasons added to `problems`."""
     whole = Place(file=str(path))
-    data = _read(path, whole, problems)
+    data = _read(path, whole, genre, problems)
     return None if data is None else _decode(data, whole, problems)
 
 
@@ -38,13 +39,13 @@ def at(whole: Place, line: int, column: int) -> Place:
     return Place(file=whole.file, line=line + 1, column=column + 1)
 
 
-def _read(path: Path, whole: Place, problems: Problems) -> bytes | None:
+def _read(path: Path, whole: Place, genre: Genre, problems: Problems) -> bytes | None:
     """Read a regular file up to the limit; never a device, a pipe or a directory."""
     try:
         # O_NONBLOCK: opening a pipe nobody writes to must not hang
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                problems.add(whole, "this is not a regular file", "Name an inventory file in YAML.")
+                problems.add(whole, "this is not a regular file", genre.name_a_file)
                 return None
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -52,11 +53,7 @@ def _read(path: Path, whole: Place, problems: Problems) -> bytes | None:
         problems.add(whole, f"the file cannot be read: {reason}", "Check the path and its permissions.")
         return None
     if len(data) > MAX_BYTES:
-        problems.add(
-            whole,
-            f"the file is larger than {MAX_BYTES} bytes",
-            "Use ranges such as web-[001:300], or split it.",
-        )
+        problems.add(whole, f"the file is larger than {MAX_BYTES} bytes", genre.too_large)
         return None
     return data
 

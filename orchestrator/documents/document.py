@@ -1,7 +1,7 @@
 """A YAML file becomes nodes that know their line and column; what YAML can do beyond plain data is refused.
 
-Anchors, aliases, tags, directives and second documents have no use in an inventory and have all been used for attacks,
-so they are refused while reading: an alias bomb costs nothing because no alias is ever followed.
+Anchors, aliases, tags, directives and second documents have no use in our files and have all been used for attacks, so
+they are refused while reading: an alias bomb costs nothing because no alias is ever followed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from orchestrator.inventory.problems import Place, Problems, shown
-from orchestrator.inventory.source import at, read_text
+from orchestrator.documents.genre import Genre
+from orchestrator.documents.problems import Place, Problems, shown
+from orchestrator.documents.source import at, read_text
 
 MAX_DEPTH = 12
 
@@ -82,32 +83,33 @@ class _GiveUpError(Exception):
     """The rest of the file is not worth reading; the reason has been noted."""
 
 
-def read_document(path: Path, problems: Problems) -> MapNode | None:
+def read_document(path: Path, genre: Genre, problems: Problems) -> MapNode | None:
     """Give the file's top mapping, or None when there is none; what is wrong is added to `problems`."""
     whole = Place(file=str(path))
-    text = read_text(path, problems)
+    text = read_text(path, genre, problems)
     if text is None:
         return None
     if not any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
-        problems.add(whole, "the file is empty", "Begin with 'version: 1', then groups and hosts.")
+        problems.add(whole, "the file is empty", genre.begin)
         return None
-    node = _parse(text, whole, problems)
+    node = parse_text(text, whole, genre, problems)
     if node is None or isinstance(node, MapNode):
         return node
     kind = "a list" if isinstance(node, ListNode) else "a single value"
-    problems.add(node.place, f"the file holds {kind} instead of a mapping", "Begin with 'version: 1'.")
+    problems.add(node.place, f"the file holds {kind} instead of a mapping", genre.begin)
     return None
 
 
-def _parse(text: str, whole: Place, problems: Problems) -> Node | None:
-    reader = _Reader(YAML(typ="safe", pure=True).parse(text), whole, problems)
+def parse_text(text: str, whole: Place, genre: Genre, problems: Problems) -> Node | None:
+    """Give the node a text stands for, or None with the reasons added to `problems`."""
+    reader = _Reader(YAML(typ="safe", pure=True).parse(text), whole, genre, problems)
     try:
         return reader.document()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = at(whole, mark.line, mark.column) if mark else whole
         sentence = " ".join(part for part in (error.problem, error.context) if part)
-        problems.add(place, f"this is not YAML: {sentence}", _syntax_fix(text, place))
+        problems.add(place, f"this is not YAML: {sentence}", _syntax_fix(text, place, genre))
     except (YAMLError, ValueError, OverflowError) as error:  # an escape such as "\\U00110000" ends in chr()
         problems.add(whole, f"this is not YAML: {shown(str(error), 120)}", "Check quotes and escapes.")
     except _GiveUpError:
@@ -115,20 +117,21 @@ def _parse(text: str, whole: Place, problems: Problems) -> Node | None:
     return None
 
 
-def _syntax_fix(text: str, place: Place) -> str:
+def _syntax_fix(text: str, place: Place, genre: Genre) -> str:
     lines = text.splitlines()
     line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
-    if re.search(r"[\w-]\[\w+:\w+\]", line):
-        return 'Put names with ranges in quotes: "web-[001:300]".'
+    if genre.range_in_quotes and re.search(r"[\w-]\[\w+:\w+\]", line):
+        return genre.range_in_quotes
     return "Check indentation, quotes and brackets on this line and the one before."
 
 
 class _Reader:
     """Turns parser events into nodes; the parser is lazy, so giving up early costs nothing."""
 
-    def __init__(self, events: Iterator[Any], whole: Place, problems: Problems) -> None:
+    def __init__(self, events: Iterator[Any], whole: Place, genre: Genre, problems: Problems) -> None:
         self._events = events
         self._whole = whole
+        self._genre = genre
         self._problems = problems
 
     def document(self) -> Node | None:
@@ -147,9 +150,7 @@ class _Reader:
         if event.version or event.tags:
             self._add(event, "there is a %YAML or %TAG directive", "Remove it.")
         if seen > 1:
-            self._add(
-                event, "a second document begins", "Keep one document per file; pass several -i instead."
-            )
+            self._add(event, "a second document begins", self._genre.one_document)
             raise _GiveUpError
 
     def _add(self, event: Any, what: str, fix: str) -> None:
@@ -163,24 +164,16 @@ class _Reader:
     def _node(self, event: Any, depth: int) -> Node | None:
         """Give the node that begins with this event; None when it is one of the refused kinds."""
         if isinstance(event, AliasEvent):
-            self._add(
-                event,
-                f"there is an alias {shown('*' + event.anchor)}",
-                "Write the value out, or use a group.",
-            )
+            self._add(event, f"there is an alias {shown('*' + event.anchor)}", self._genre.alias)
             return None
         if event.anchor:
-            self._add(
-                event,
-                f"there is an anchor {shown('&' + event.anchor)}",
-                "Remove it; use a group for settings.",
-            )
+            self._add(event, f"there is an anchor {shown('&' + event.anchor)}", self._genre.anchor)
         if event.tag:
             self._add(
                 event, f"there is a tag {shown(str(event.tag))}", "Remove it; put text in quotes if needed."
             )
         if depth > MAX_DEPTH:
-            self._add(event, f"values are nested deeper than {MAX_DEPTH} levels", "An inventory needs five.")
+            self._add(event, f"values are nested deeper than {MAX_DEPTH} levels", self._genre.too_deep)
             raise _GiveUpError
         if isinstance(event, MappingStartEvent):
             return self._mapping(event, depth)
