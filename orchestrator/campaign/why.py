@@ -67,14 +67,14 @@ class Explanation:
         return tuple(_lines(self))
 
 
-def explain(campaign: Campaign, now: datetime) -> Explanation:
-    """Why the campaign is where it is."""
+def explain(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = frozenset()) -> Explanation:
+    """Why the campaign is where it is; `blocked` hosts are held by another campaign."""
     stops = campaign.stops
     causes = _causes(campaign)
     return Explanation(
         campaign=campaign.id,
         state=campaign.state.value,
-        headline=_headline(campaign, now),
+        headline=_headline(campaign, now, blocked),
         rule="; ".join(stop.rule for stop in stops),
         limit="; ".join(stop.limit for stop in stops if stop.limit),
         observed="; ".join(stop.observed for stop in stops if stop.observed),
@@ -171,7 +171,7 @@ _HEADLINES = {
 }
 
 
-def _headline(campaign: Campaign, now: datetime) -> str:
+def _headline(campaign: Campaign, now: datetime, blocked: frozenset[str]) -> str:
     if campaign.state is not CampaignState.RUNNING:
         return _HEADLINES[campaign.state]
     if campaign.abort_requested:
@@ -180,6 +180,9 @@ def _headline(campaign: Campaign, now: datetime) -> str:
     if judge(campaign, census, now).hold:
         silent = [run.host.name for run in census.flying if run.state is HostState.UNKNOWN]
         return f"it starts nothing new while nobody knows what became of {names(silent)}"
+    waiting = [run.host.name for run in (*census.pending, *census.waiting) if run.host.name in blocked]
+    if waiting and not census.flying and not census.soaking:
+        return f"it waits for hosts another campaign holds: {names(waiting)}"
     return f"it is going on: wave {campaign.wave} of {campaign.waves}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,9 +76,11 @@ class CampaignMachine(RuleBasedStateMachine):
         on_breach=st.sampled_from(list(StopAction)),
         rollback_failed=st.booleans(),
         rollback_parallelism=st.integers(min_value=1, max_value=3),
+        script=st.lists(st.sampled_from([How.OK, How.OK, How.OK, *How]), min_size=1, max_size=12),
     )
-    def begin(self, count: int, **policy: Any) -> None:
-        """Start a campaign under any policy."""
+    def begin(self, count: int, script: list[How], **policy: Any) -> None:
+        """Start a campaign under any policy, on hosts whose work ends as the script says."""
+        self.script = itertools.cycle(script)
         self.campaign = planned(count, tune={"unknown_wait_s": 300.0}, **policy)
         self.fleet = Fleet([run.host.name for run in self.campaign.runs])
         self.hosts = frozenset(self.fleet.hosts)
@@ -205,6 +208,18 @@ class CampaignMachine(RuleBasedStateMachine):
     def tick(self) -> None:
         """Once round the loop."""
         self._tick()
+
+    @rule()
+    def all_goes_well_for_a_while(self) -> None:
+        """Time passes, orders and reports arrive; what hosts make of them is in the script."""
+        self._fair_round()
+
+    @rule()
+    def hosts_get_their_orders_and_accept(self) -> None:
+        """Half of such a round: now everything can go wrong on the hosts."""
+        self._tick()
+        self._deliver_all()
+        self._report_all()
 
     @rule(pick=_PICK)
     def tick_while_a_host_is_leased_to_another_campaign(self, pick: int) -> None:
@@ -422,6 +437,7 @@ class CampaignMachine(RuleBasedStateMachine):
                 break
             self._fair_round()
             for check in (
+                self.i3_a_host_has_at_most_one_attempt_in_flight_here_and_in_its_own_journal,
                 self.i1_at_most_parallelism_attempts_are_in_flight,
                 self.i4_at_most_one_effect_per_host_and_step,
                 self.i11_final_states_tell_the_truth_about_the_host,
@@ -441,22 +457,31 @@ class CampaignMachine(RuleBasedStateMachine):
         )
 
     def _fair_round(self) -> None:
-        self.now += timedelta(seconds=11)
+        self.now = max(self.now + timedelta(seconds=11), self.latest)
         self.latest = self.now
         done = self._tick()
         while done and not any(isinstance(action, Finish) for action in done):
             done = self._tick()
+        self._deliver_all()
+        for host in self.fleet.hosts.values():
+            if host.running() is not None:
+                self.fleet.finish(host, next(self.script))
+        self._report_all()
+
+    def _deliver_all(self) -> None:
         while self.fleet.orders:
             self.fleet.deliver(self.fleet.orders.pop(0), self.now)
-        for host in self.fleet.hosts.values():
-            self.fleet.finish(host, How.OK)
+
+    def _report_all(self) -> None:
         while self.fleet.reports:
-            self._observe(self.fleet.reports.pop(0))
+            event = self.fleet.reports.pop(0)
+            self.fleet.old_reports.append(event)
+            self._observe(event)
 
 
 TestCampaignMachine = CampaignMachine.TestCase
 TestCampaignMachine.settings = settings(
-    max_examples=120,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -106,6 +106,15 @@ def test_a_campaign_that_goes_on_and_one_that_is_complete_say_so() -> None:
     assert (why.rule, why.groups, why.at) == ("", (), None)
 
 
+def test_a_campaign_that_waits_for_another_one_names_the_hosts() -> None:
+    world = World(planned(2, waves="all"))
+    held = frozenset({"h1", "h2"})
+    world.tick(blocked=held)
+    assert explain(world.campaign, world.now, blocked=held).headline.endswith(
+        "another campaign holds: h1, h2"
+    )
+
+
 def test_an_abort_names_the_person() -> None:
     world = World(planned(2))
     world.run()
