@@ -155,10 +155,10 @@ class FakeEngine:
             "Name": f"/{item.name}",
             "Created": stamp(item.created_s),
             "State": state,
-            "RestartCount": 0,
+            "RestartCount": item.restarts,
             "Image": item.image_id,
             "Config": {"Labels": dict(item.labels), "Image": item.image_name},
-            "HostConfig": entry["HostConfig"],
+            "HostConfig": entry["HostConfig"] | {"AutoRemove": item.auto_remove},
             "NetworkSettings": entry["NetworkSettings"],
             "Mounts": entry["Mounts"],
         }

@@ -30,6 +30,8 @@ class FakeContainer:
     health: str = ""
     size_bytes: int = 0
     oom_killed: bool = False
+    auto_remove: bool = False
+    restarts: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -35,6 +35,10 @@ class ContainerObject(Record):
     finished_at_s: float | None = None
     started_at: str = ""
     pid: int = 0
+    #: the engine removes it by itself when it ends
+    auto_remove: bool = False
+    #: how often its policy restarted it
+    restarts: int = 0
     #: False when the engine listed it and then could not say more about it
     inspected: bool = False
     volumes: tuple[str, ...] = ()
@@ -177,6 +181,8 @@ def parse_container(listed: JsonObject, inspected: JsonObject | None) -> Contain
         finished_at_s=instant(state.get("FinishedAt")),
         started_at=str(state.get("StartedAt") or ""),
         pid=int(state.get("Pid") or 0),
+        auto_remove=bool(_mapping(own.get("HostConfig")).get("AutoRemove")),
+        restarts=int(own.get("RestartCount") or 0),
         inspected=inspected is not None,
         volumes=_volume_names(listed, own),
         networks=_network_names(listed, own),

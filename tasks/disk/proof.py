@@ -28,17 +28,19 @@ def prove(before: DiskFacts, after: DiskFacts, steps: tuple[StepResult, ...]) ->
     done = [step for step in steps if step.state in _ENDED_WELL]
     left, cache_kept = _left_over(after, done)
     failed = [f"{step.key} failed: {step.detail}" for step in steps if step.state is StepState.FAILED]
-    lost = _lost(before, after)
+    lost, usual = _lost(before, after)
     bad = [*failed, *left, *lost]
     planned = bounds(before, (step.key for step in done))
     measured = freed_bytes(before, after)
     findings = [_drift(step.key, step.detail) for step in steps if step.state is StepState.SKIPPED]
     findings += [_drift(key, reason) for key, reason in cache_kept.items()]
+    findings += usual
     odd = shortfall(planned, measured) if done else None
     if odd:
         findings.append(Finding(code="W_FREED_LESS", detail=odd))
     gone = len(done) - len(left) - len(cache_kept)
-    good = f"{gone} removed objects are absent, {_running(before)} running containers are untouched"
+    same = _running(before) - len(lost) - len(usual)
+    good = f"{gone} removed objects are absent, {same} running containers are the same processes"
     return Verdict(
         ok=not bad,
         evidence=(*bad, good),
@@ -70,7 +72,8 @@ def _data(
     skipped = [
         {"id": step.key, "reason": step.detail} for step in steps if step.state is StepState.SKIPPED
     ] + [{"id": key, "reason": reason} for key, reason in cache_kept.items()]
-    reported = sum(step.freed_bytes or 0 for step in steps if step.state is StepState.DONE)
+    # layers that several images share are in the number of each: together they are no more than the upper bound
+    reported = min(planned.high, sum(step.freed_bytes or 0 for step in steps if step.state is StepState.DONE))
     unfinished = {StepState.FAILED, StepState.NOT_RUN, StepState.SKIPPED}
     return {
         "deleted": deleted,
@@ -123,12 +126,23 @@ def _left_over(after: DiskFacts, done: list[StepResult]) -> tuple[list[str], dic
     return left, cache_kept
 
 
-def _lost(before: DiskFacts, after: DiskFacts) -> list[str]:
-    """Containers that ran before and are not the same processes now."""
+def _lost(before: DiskFacts, after: DiskFacts) -> tuple[list[str], list[Finding]]:
+    """Containers that ran before and are not the same processes now: lost, or gone the way they always do."""
     now = {container.id: container for container in after.containers}
-    return [
-        text for old in before.containers if old.state == "running" and (text := _fate(old, now.get(old.id)))
-    ]
+    lost: list[str] = []
+    usual: list[Finding] = []
+    for old in before.containers:
+        new = now.get(old.id)
+        text = _fate(old, new) if old.state == "running" else None
+        if text is None:
+            continue
+        ended = new is None and old.auto_remove
+        looping = new is not None and old.restarts > 0 and new.restarts > old.restarts
+        if ended or looping:
+            usual.append(Finding(code="W_CONTAINER_CHANGED", object=old.name, detail=text))
+        else:
+            lost.append(text)
+    return lost, usual
 
 
 def _fate(old: ContainerObject, new: ContainerObject | None) -> str | None:
