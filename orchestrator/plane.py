@@ -17,6 +17,7 @@ from orchestrator.leading import Lead, own_name
 from orchestrator.reconcile import Reconciler
 from orchestrator.reports import Receiver
 from orchestrator.service import Service
+from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.store import Store
 
 log = structlog.get_logger()
@@ -81,7 +82,7 @@ class ControlPlane:
         self.sender.stop()
         try:
             self.lead.give_up()
-        except SQLAlchemyError as error:
+        except (StoreUnusable, SQLAlchemyError) as error:
             log.warning("The lead runs out by itself", action="stop", trouble=type(error).__name__)
         self.store.close()
 

@@ -25,7 +25,7 @@ from orchestrator.ingest import campaign_id_of
 from orchestrator.leading import Lead
 from orchestrator.orders import Sending
 from orchestrator.planning_turn import freeze, plan_turn
-from orchestrator.store.errors import Conflict, Deposed, LeaseHeld
+from orchestrator.store.errors import Conflict, Deposed, LeaseHeld, StoreUnusable
 from orchestrator.store.records import Lease, LogEntry
 from orchestrator.store.store import Store, Writer
 from orchestrator.strangers import strange_lines
@@ -73,7 +73,9 @@ class Reconciler:
         self._now = now
         self._bulletin = bulletin or Bulletin()
         self._wake = threading.Event()
-        self.inbox = Inbox(self._wake.set)
+        #: makes the loop look now instead of at the next tick
+        self.wake = self._wake.set
+        self.inbox = Inbox(self.wake)
         self._cache: dict[str, Campaign] = {}
         #: campaigns whose open orders were looked at since this process began to lead
         self._rechecked: set[str] = set()
@@ -84,20 +86,18 @@ class Reconciler:
         """Give the campaign as this loop knows it: for readers who check its version themselves."""
         return self._cache.get(campaign_id)
 
-    def wake(self) -> None:
-        """Look now instead of at the next tick."""
-        self._wake.set()
-
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop; a database in trouble is waited for."""
         self.inbox.open()
         while not stopping.is_set():
             try:
                 wait = self.tick()
-            except SQLAlchemyError as error:
-                log.warning(
-                    "The database is in trouble; nothing is ordered", action="tick", trouble=_kind(error)
-                )
+            except (StoreUnusable, SQLAlchemyError) as error:
+                log.warning("The database is in trouble", action="tick", trouble=_kind(error))
+                wait = TICK_S
+            except Exception:
+                # a loop that died would leave hosts alone with half a campaign
+                log.exception("A tick failed; the next one looks again", action="tick")
                 wait = TICK_S
             self._wake.wait(wait)
             self._wake.clear()
@@ -121,7 +121,7 @@ class Reconciler:
             raise
 
     def _stand_by(self) -> None:
-        """Know nothing and send nothing: another orchestrator does."""
+        """Know nothing and send nothing."""
         self._cache.clear()
         self._rechecked.clear()
         self._blocked.clear()
@@ -179,10 +179,12 @@ class Reconciler:
             except (Conflict, LeaseHeld) as error:
                 log.info("Somebody else was first", action="save", campaign=campaign_id, why=error.message)
                 leases = self._reload(campaign_id)
-            except (Deposed, SQLAlchemyError):
+            except (Deposed, StoreUnusable, SQLAlchemyError):
+                # perhaps it was committed all the same: then its orders have not left
+                self._rechecked.discard(campaign_id)
                 raise
             except Exception:
-                # a defect, or a report nobody foresaw: this campaign waits, the others go on, the log has it all
+                # a defect, or a report nobody foresaw: this campaign waits, the others go on
                 log.exception("This campaign's turn failed", action="turn", campaign=campaign_id)
                 self._set_aside(campaign_id, items)
                 return TICK_S
@@ -246,8 +248,7 @@ class Reconciler:
         self._blocked[campaign.id] = blocked
         self._rechecked.add(campaign.id)
         # committed above, or there was nothing to commit: only now may anything leave
-        once = {celery_task_id(sending.order): sending for sending in turn.sendings}
-        self._outbox.send(tuple(once.values()))
+        self._outbox.send(tuple({celery_task_id(item.order): item for item in turn.sendings}.values()))
         return TICK_S if turn.wake_at is None else min(max((turn.wake_at - now).total_seconds(), 0.0), TICK_S)
 
     def _write(self, work: Callable[[Writer], None]) -> None:
@@ -295,6 +296,6 @@ def _done(items: list[Item], some: Sequence[Item]) -> None:
     _taken(items, some)
 
 
-def _kind(error: SQLAlchemyError) -> str:
-    # the driver's exception: SQLAlchemy's own text quotes parameters
-    return type(getattr(error, "orig", None) or error).__name__
+def _kind(error: StoreUnusable | SQLAlchemyError) -> str:
+    # SQLAlchemy's own text quotes parameters
+    return error.message if isinstance(error, StoreUnusable) else type(error).__name__

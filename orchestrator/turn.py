@@ -15,10 +15,19 @@ import structlog
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Action, AskJournal, Dispatch, Event, Recheck, Resend, WakeAt
+from orchestrator.campaign.events import (
+    Action,
+    AskJournal,
+    Dispatch,
+    Ended,
+    Event,
+    Recheck,
+    Resend,
+    WakeAt,
+)
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.record import record
-from orchestrator.campaign.states import FINAL_HOST, HostState
+from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
 from orchestrator.campaign.stop_rules import stopped
 from orchestrator.ingest import Ignored, event_of
 from orchestrator.orders import Sending, order_of, question_of
@@ -26,7 +35,7 @@ from orchestrator.store.codec import said
 from orchestrator.store.records import Lease, LogEntry
 from orchestrator.store.store import Writer
 from tasks.model import Kind, Mode
-from tasks.result import HostResult
+from tasks.result import HostResult, Outcome
 from tasks.wire import Report
 
 log = structlog.get_logger()
@@ -52,6 +61,8 @@ class Turn:
     epochs_seen: dict[str, int] = field(default_factory=dict)
     #: machine-id of each host that answered
     identities: dict[str, str | None] = field(default_factory=dict)
+    #: hosts a finished campaign is done with after all
+    freed: list[str] = field(default_factory=list)
     wake_at: datetime | None = None
 
     @property
@@ -103,10 +114,23 @@ def observe_event(turn: Turn, event: Event, report: Report | None = None) -> boo
     if after is turn.after:
         evidence = _evidence(report, "it changes nothing: late, repeated or out of order") if report else {}
         turn.note("ignored", {"event": kind_of(event)} | evidence, host=host, attempt=attempt)
+        if isinstance(event, Ended):
+            _late_receipt(turn, event)
         return False
     turn.after = after
     turn.note(kind_of(event), said(event), host=host, attempt=attempt)
     return True
+
+
+def _late_receipt(turn: Turn, event: Ended) -> None:
+    """Free a host its campaign gave up on: its journal now says that the attempt has come to a good end."""
+    run = turn.before.run_of(event.host)
+    over = turn.before.state in FINAL_CAMPAIGN and run is not None and run.state is HostState.UNKNOWN
+    current = run is not None and run.attempt is not None and run.attempt.id == event.attempt_id
+    if over and current and event.result.outcome in {Outcome.OK, Outcome.CHANGED, Outcome.UNDONE}:
+        turn.freed.append(event.host)
+        said = {"outcome": event.result.outcome.value, "changed": event.result.changed}
+        turn.note("late-receipt", said, host=event.host, attempt=event.attempt_id)
 
 
 def _evidence(report: Report, reason: str) -> dict[str, Any]:
@@ -187,7 +211,7 @@ def commit(turn: Turn, writer: Writer) -> Campaign:
     """Write the turn: campaign, log, leases and what hosts said about themselves."""
     saved = writer.save(turn.before, turn.after, turn.log)
     writer.take_leases(turn.leases)
-    writer.release_leases(saved.id, released(turn))
+    writer.release_leases(saved.id, [*released(turn), *turn.freed])
     if turn.identities:
         writer.remember_hosts(turn.identities, turn.now)
     return saved

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.store import campaigns, events, hosts, lead, leases, plans
 from orchestrator.store.engine import WRITES, open_engine
+from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.migrate import migrate
 from orchestrator.store.records import Head, KnownHost, Lease, LogEntry, LoggedEvent, StoredPlan
 
@@ -125,6 +127,19 @@ class Writer(Reader):
         return plans.mark_applied(self.connection, campaign_id, at, by)
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what the driver said, without SQLAlchemy's text: that one quotes statements and their values."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+        raise StoreUnusable(
+            f"The database does not do what it is asked: {said[0][:200] if said else type(error).__name__}",
+            hint="Nothing was ordered; look at its server, its disk and its locks. It is tried again by itself.",
+        ) from error
+
+
 class Store:
     """SQL behind one door; safe to use from several threads."""
 
@@ -151,7 +166,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Reader]:
         """Read from one moment; holds nobody up."""
-        with self._engine.connect() as connection:
+        with _told(), self._engine.connect() as connection:
             if self._engine.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -193,7 +208,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         # one writer at a time in this process: SQLite would make the second one poll for the lock
-        with self._one_writer, self._engine.connect() as raw:
+        with self._one_writer, _told(), self._engine.connect() as raw:
             connection = raw.execution_options(**{WRITES: True})
             with connection.begin():
                 yield connection

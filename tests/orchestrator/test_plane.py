@@ -17,11 +17,12 @@ from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.plane import ControlPlane
 from orchestrator.planning import NewPlan
-from orchestrator.store.errors import Deposed
+from orchestrator.store.errors import Deposed, StoreUnusable
 from tasks.model import Kind, Mode
 from tasks.wire import Order
 from tests.support.campaigns import plain_host
 from tests.support.hosts import ScriptedHosts, failed
+from tests.support.postgres import running_postgres
 from tests.support.redis import RedisServer
 from tests.support.worker import working
 
@@ -162,6 +163,28 @@ def test_an_orchestrator_killed_in_mid_wave_is_followed_at_once_by_the_next(
         finally:
             hosts.go.set()
             last.stop()
+
+
+def test_a_database_killed_in_mid_wave_is_waited_for_and_loses_nothing(redis_server: RedisServer) -> None:
+    hosts = SlowHosts("web-3", script={"web-4": failed(changed=True)})
+    with running_postgres() as cluster, working(redis_server.url, hosts):
+        plane = ControlPlane(database_url=cluster.new_database(), broker_url=redis_server.url)
+        plane.start()
+        try:
+            own = _apply(plane)
+            assert hosts.reached.wait(30)
+            cluster.stop()
+            hosts.go.set()
+            time.sleep(2)
+            with pytest.raises(StoreUnusable) as caught:
+                plane.service.campaign(own)
+            assert "INSERT" not in caught.value.message
+            cluster.start_again()
+            assert _states(_end(plane, own)) == EXPECTED
+            assert set(hosts.effects.values()) == {1}
+        finally:
+            hosts.go.set()
+            plane.stop()
 
 
 def test_flower_reads_the_campaign_like_the_runbook(redis_server: RedisServer, plane: ControlPlane) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.states import FINAL_CAMPAIGN
+from orchestrator.ingest import event_of
 from orchestrator.reports import Malformed
-from orchestrator.store.store import Store
+from orchestrator.store.errors import StoreUnusable
+from orchestrator.store.store import Store, Writer
 from tasks.model import Mode
 from tasks.wire import Order, ReportKind
 from tests.support.control import Control
@@ -59,7 +62,7 @@ def test_every_order_is_in_the_log_before_it_is_published(sqlite_store: Store) -
 def test_after_a_crash_between_commit_and_publish_the_same_order_leaves_once(store: Store) -> None:
     control = Control(store)
     own = control.apply(THREE, waves="rest", parallelism=3)
-    control.outbox.send = _power_cut  # type: ignore[method-assign] # the process dies before it publishes
+    control.outbox.send = _power_cut  # type: ignore[method-assign,assignment] # the process dies before it publishes
     with pytest.raises(KeyboardInterrupt):
         control.tick()
     committed = control.service.campaign(own)
@@ -279,16 +282,13 @@ def test_a_report_that_breaks_a_turn_is_set_aside_and_the_others_go_on(
     healthy = control.apply(("web-2",))
     control.tick()
     orders = {order.campaign_id: order for order in control.outbox.sent if order.mode is Mode.APPLY}
-    from orchestrator import turn
-
-    honest = turn.event_of
 
     def break_on_poison(said: Any, campaign: Any) -> Any:
         if said.step == "poison":
             raise RuntimeError("a defect")
-        return honest(said, campaign)
+        return event_of(said, campaign)
 
-    monkeypatch.setattr(turn, "event_of", break_on_poison)
+    monkeypatch.setattr("orchestrator.turn.event_of", break_on_poison)
     poison = report(orders[poisoned], ReportKind.HEARTBEAT).model_copy(update={"step": "poison"})
     delivery = control.say(poison, *control.hosts.answer(orders[healthy]))
     control.tick()
@@ -323,3 +323,61 @@ def test_abort_lets_running_hosts_finish_and_starts_no_other(store: Store) -> No
     }
     seen: list[Order] = [order for order in control.hosts.orders if order.mode is Mode.APPLY]
     assert [order.host.name for order in seen] == ["web-1"]
+
+
+def test_a_late_receipt_frees_a_host_whose_campaign_gave_up_on_it(store: Store) -> None:
+    control = Control(store, hosts=ScriptedHosts(silent=frozenset({"web-1"})))
+    own = control.apply(("web-1",), max_failures="1")
+    control.run(own, _final, seconds=20)
+    assert control.states(own) == {"": "INCOMPLETE", "web-1": "UNKNOWN"}
+    assert [lease.host for lease in control.service.leases()] == ["web-1"]
+    order = next(order for order in control.hosts.orders if order.mode is Mode.APPLY)
+    control.say(report(order, ReportKind.HEARTBEAT, seq=5))
+    control.tick()
+    assert len(control.service.leases()) == 1
+    control.say(report(order, ReportKind.RESULT, ok()))
+    control.tick()
+    assert control.service.leases() == ()
+    assert control.kinds(own)[-2:] == ["ignored", "late-receipt"]
+
+
+def test_a_database_that_fails_at_the_commit_loses_no_order_and_doubles_none(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = Control(sqlite_store)
+    own = control.apply(("web-1",))
+    honest = Writer.last_seq
+
+    def broken(writer: Writer) -> int:
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(Writer, "last_seq", broken)
+    with pytest.raises(StoreUnusable, match="disk I/O error"):
+        control.tick()
+    assert control.outbox.sent[1:] == []
+    monkeypatch.setattr(Writer, "last_seq", honest)
+    control.run(own, _final)
+    assert control.states(own)[""] == "COMPLETE"
+    assert control.hosts.effects == {f"{own}/web-1/1": 1}
+
+
+def test_reports_of_a_tick_that_failed_are_not_acknowledged_and_come_with_the_next(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = Control(sqlite_store)
+    own = control.apply(("web-1",))
+    control.tick()
+    delivery = control.say(*control.hosts.answer(control.outbox.sent[-1]))
+    with monkeypatch.context() as patch:
+        error = OperationalError("BEGIN", {}, Exception("database is locked"))
+        patch.setattr(Store, "_transaction", lambda _store: _raise(error))
+        with pytest.raises(OperationalError):
+            control.tick()
+    assert not delivery.done.is_set()
+    control.tick()
+    assert delivery.committed
+    assert control.states(own)["web-1"] == "SUCCEEDED"
+
+
+def _raise(error: Exception) -> Any:
+    raise error

@@ -113,15 +113,16 @@ class Control:
         *,
         lose: Callable[[Order], bool] = lambda _order: False,
         ticks: int = 400,
+        seconds: float = 1.0,
     ) -> Campaign:
-        """Go on, a second a tick, until the campaign passes the test."""
+        """Go on, so many seconds a tick, until the campaign passes the test."""
         for _ in range(ticks):
             campaign = self.service.campaign(campaign_id)
             if until(campaign):
                 return campaign
             self.tick()
             self.work(lose)
-            self.clock.turn(1)
+            self.clock.turn(seconds)
         raise AssertionError(f"{campaign_id} stays {self.states(campaign_id)}")
 
     def plan(self, names: Sequence[str], *, procedure: str = "engine.restart", **policy: object) -> str:

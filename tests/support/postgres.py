@@ -29,6 +29,11 @@ class PostgresCluster:
         """Make the cluster and wait until it answers."""
         data = self.directory / "data"
         self._run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Run it after a stop; what was committed is there."""
+        data = self.directory / "data"
         options = f"-p {self.port} -h 127.0.0.1 -k {self.directory} -F"
         self._run("pg_ctl", "-D", str(data), "-w", "-l", str(self.directory / "log"), "-o", options, "start")
 
