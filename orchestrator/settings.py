@@ -77,8 +77,13 @@ def resolve(
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     config: Path | None = None,
+    *,
+    beside_running: bool = True,
 ) -> Resolved:
-    """Settle every setting; BadDocument lists all that cannot be used, with file and line."""
+    """Settle every setting; BadDocument lists all that cannot be used, with file and line.
+
+    Without `beside_running`, what an earlier `dockwave up` left behind does not count: a new one is being started.
+    """
     env = os.environ if environ is None else environ
     found = read_settings_file(config, env, KNOWN)
     layers = [_from_flags(flags or {}), _from_environment(env), _from_file(found)]
@@ -88,7 +93,8 @@ def resolve(
     parsed, problems = _parse(given, found)
     if problems:
         raise BadDocument(tuple(problems))
-    values, sources = _complete(parsed, {name: source for name, (_, source) in given.items()}, env)
+    sources = {name: source for name, (_, source) in given.items()}
+    values, sources = _complete(parsed, sources, env, beside_running=beside_running)
     known = {PREFIX + name.upper() for name in KNOWN} | {PREFIX + name for name in NOT_SETTINGS}
     foreign = tuple(sorted(name for name in env if name.startswith(PREFIX) and name not in known))
     chosen = {PREFIX + name.upper(): _text(values[name]) for name in parsed}
@@ -155,7 +161,7 @@ def _parse(
 
 
 def _complete(
-    parsed: dict[str, Any], sources: dict[str, str], env: Mapping[str, str]
+    parsed: dict[str, Any], sources: dict[str, str], env: Mapping[str, str], *, beside_running: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = dict(parsed)
 
@@ -167,7 +173,8 @@ def _complete(
 
     fill("default", data_dir=default_data_dir(env))
     data_dir: Path = values["data_dir"]
-    fill(f"dockwave up ({data_dir / ENDPOINTS})", **read_endpoints(data_dir, frozenset(parsed)))
+    if beside_running:
+        fill(f"dockwave up ({data_dir / ENDPOINTS})", **read_endpoints(data_dir, frozenset(parsed)))
     fill("default", port_base=7420, api_address="127.0.0.1", flower_address="127.0.0.1")
     base: int = values["port_base"]
     fill("default", api_port=base, flower_port=base + 2, flower_user="dockwave")

@@ -58,6 +58,7 @@ def up(
     from orchestrator.up.supervisor import GaveUp
 
     session = session.with_flags(
+        beside_running=False,
         port_base=port_base,
         api_port=api_port,
         flower_port=flower_port,

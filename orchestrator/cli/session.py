@@ -59,20 +59,25 @@ _SETTINGS = ("data_dir", "api_url", "token_file")
 class Session:
     """One run of one command."""
 
-    def __init__(self, flags: dict[str, Any], config: Path | None, *, no_color: bool) -> None:
+    def __init__(
+        self, flags: dict[str, Any], config: Path | None, *, no_color: bool, beside_running: bool = True
+    ) -> None:
         """Keep the flags; nothing is read before it is needed."""
         self._flags = flags
         self._config = config
         self._no_color = no_color
+        self._beside_running = beside_running
 
-    def with_flags(self, **flags: Any) -> Session:
+    def with_flags(self, *, beside_running: bool = True, **flags: Any) -> Session:
         """The same session with more settings given as flags; for verbs that start processes and ask nothing."""
-        return Session(self._flags | flags, self._config, no_color=self._no_color)
+        return Session(
+            self._flags | flags, self._config, no_color=self._no_color, beside_running=beside_running
+        )
 
     @cached_property
     def resolved(self) -> Resolved:
         """The settings and where each came from."""
-        return resolve(self._flags, os.environ, self._config)
+        return resolve(self._flags, os.environ, self._config, beside_running=self._beside_running)
 
     @property
     def settings(self) -> Settings:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 #: without a terminal: seconds between two summary lines
 SUMMARY_S = 30.0
-_HINT = "[Ctrl-C] detaches; the campaign goes on"
 
 Reference = Annotated[str, typer.Argument(metavar="ID", help="Campaign, or the beginning of its id.")]
 
@@ -97,6 +96,9 @@ class _Picture:
     def __init__(self, following: Following, console: Console) -> None:
         self._following = following
         self._console = console
+        settings = following.session.settings
+        flower = f"http://{settings.flower_address}:{settings.flower_port}"
+        self._hint = f"[Ctrl-C] detaches; the campaign goes on   Flower: {flower}"
 
     def __rich__(self) -> RenderableType:
         return picture(
@@ -104,7 +106,7 @@ class _Picture:
             datetime.now(tz=UTC),
             width=self._console.width,
             stale_since=self._following.stale_since,
-            hint="" if self._following.over else _HINT,
+            hint="" if self._following.over else self._hint,
         )
 
 

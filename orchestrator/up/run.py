@@ -71,7 +71,7 @@ def settle(resolved: Resolved, options: UpOptions) -> Wanted:
     )
     source = resolved.sources["broker_url"]
     redis = None
-    if source.startswith(("default", "dockwave up")):
+    if source == "default":
         password = ensure_secret(settings.data_dir / "redis.password", "Redis password")
         port = settings.port_base + 1
         redis = EmbeddedRedis(

@@ -163,6 +163,15 @@ def test_what_up_left_behind_is_found_and_flags_still_win(home: Path) -> None:
     assert settled(home, {"port_base": 9000}).settings.api_url == "http://127.0.0.1:9000"
 
 
+def test_a_new_start_does_not_believe_what_a_killed_one_left(home: Path) -> None:
+    data = home / "data"
+    data.mkdir()
+    (data / ENDPOINTS).write_text(json.dumps({"api_url": "http://127.0.0.1:1", "api_port": 1}))
+    (data / ENDPOINTS).chmod(0o600)
+    env = {"HOME": str(home), "DOCKWAVE_DATA_DIR": str(data)}
+    assert resolve(None, env, beside_running=False).sources["api_port"] == "default"
+
+
 def test_endpoints_others_could_have_written_are_not_believed(home: Path) -> None:
     data = home / "data"
     data.mkdir()

@@ -76,7 +76,7 @@ class Machine:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A control plane that is up, once for all tests here."""
     running = Machine(data=tmp_path_factory.mktemp("up") / "data", base=free_base())
-    done = running.run("up", "--detach", "--pool", "default", "--agent", "this-one")
+    done = running.run("up", "--detach", "--pool", "default", "--agent", "this-one", "--listen", "127.0.0.2")
     try:
         assert done.returncode == 0, done.stderr
         yield running
@@ -115,12 +115,17 @@ def test_no_password_is_in_a_process_list_log_or_output(machine: Machine) -> Non
         assert (machine.data / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_redis_listens_on_loopback_alone_and_asks_for_the_password(machine: Machine) -> None:
-    with socket.create_connection(("127.0.0.1", machine.base + 1), timeout=5) as connection:
-        connection.sendall(b"PING\r\n")
-        assert connection.recv(100).startswith(b"-NOAUTH")
-    conf = (machine.data / "redis/redis.conf").read_text()
-    assert "bind 127.0.0.1\n" in conf
+def test_redis_listens_where_it_was_told_and_asks_for_the_password(machine: Machine) -> None:
+    for address in ("127.0.0.1", "127.0.0.2"):
+        with socket.create_connection((address, machine.base + 1), timeout=5) as connection:
+            connection.sendall(b"PING\r\n")
+            assert connection.recv(100).startswith(b"-NOAUTH")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.3", machine.base + 1), timeout=5)
+    agent = machine.data / "agent.env"
+    assert agent.read_text().startswith("DOCKWAVE_BROKER_URL=redis://:")
+    assert f"@127.0.0.2:{machine.base + 1}/0" in agent.read_text()
+    assert agent.stat().st_mode & 0o077 == 0
 
 
 def test_flower_asks_for_its_password_and_changes_nothing(machine: Machine) -> None:
