@@ -5,10 +5,14 @@ from __future__ import annotations
 import stat
 import threading
 from pathlib import Path
+from typing import TypeAlias
 
 import paramiko
 
 from tasks.errors import AuthFailed
+
+#: a private key that was read
+Identity: TypeAlias = paramiko.PKey
 
 #: looked for in this order when neither the inventory nor the settings name a key
 DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -26,7 +30,7 @@ def default_identity() -> Path:
     )
 
 
-def load_identity(path: Path) -> paramiko.PKey:
+def load_identity(path: Path) -> Identity:
     """The private key in `path`, parsed once per state of the file and shared by every connection."""
     try:
         found = path.stat()
@@ -50,10 +54,10 @@ def load_identity(path: Path) -> paramiko.PKey:
 
 
 _LOCK = threading.Lock()
-_CACHE: dict[Path, tuple[tuple[int, int, int], paramiko.PKey]] = {}
+_CACHE: dict[Path, tuple[tuple[int, int, int], Identity]] = {}
 
 
-def _parse(path: Path) -> paramiko.PKey:
+def _parse(path: Path) -> Identity:
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from tasks.errors import DeadlineExceeded, HostKeyChanged, HostKeyUnknown, Unreachable
 from tasks.model import SshHop
 from workers.connections.deadline import Deadline
-from workers.connections.keys import default_identity, load_identity
+from workers.connections.keys import Identity, default_identity, load_identity
 from workers.connections.known_hosts import HostKey, known_name, load_known_hosts
 from workers.connections.line import RawLine
 from workers.connections.settings import SshSettings
@@ -25,9 +25,6 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _JUMP = "jump host "
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
-
-if TYPE_CHECKING:
-    import paramiko
 
 T = TypeVar("T")
 
@@ -144,7 +141,7 @@ def open_wire(
 
 def _connect(
     hop: SshHop,
-    key: paramiko.PKey,
+    key: Identity,
     *,
     name: str,
     parent: LinkHolder | None,
