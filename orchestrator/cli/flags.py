@@ -7,19 +7,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from orchestrator.campaign.durations import LONGEST_S, seconds_of, words
 from tasks.errors import BadInput
 
-#: no wait inside a campaign is longer than a week
-LONGEST_S = 7 * 86_400
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 
 
 def duration(flag: str, text: str, *, least_s: float = 0.0, most_s: float = LONGEST_S) -> float:
     """Seconds of "30s", "5m", "1h30m"; a bare 0 is 0."""
-    seconds = 0.0 if text == "0" else _seconds(text)
+    seconds = seconds_of(text)
     if seconds is None:
         raise BadInput(
             f"{flag} cannot be {text[:80]!r}: it is not a duration",
@@ -31,30 +27,6 @@ def duration(flag: str, text: str, *, least_s: float = 0.0, most_s: float = LONG
             hint="Choose a value within these limits.",
         )
     return seconds
-
-
-def _seconds(text: str) -> float | None:
-    position, total, units = 0, 0.0, list(_UNITS)[::-1]
-    while position < len(text):
-        part = _PART.match(text, position)
-        if part is None or part[2] not in units:
-            return None
-        units = units[units.index(part[2]) + 1 :]  # 5m1h and 1h1h are slips, not durations
-        total += float(part[1]) * _UNITS[part[2]]
-        position = part.end()
-    return total if text else None
-
-
-def words(seconds: float) -> str:
-    """A duration as people write it: 90 s is 1m30s."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms" if seconds else "0s"
-    left, text = round(seconds), ""
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        if left >= size:
-            text += f"{left // size}{unit}"
-            left %= size
-    return text
 
 
 def whole(flag: str, value: int, *, least: int, most: int) -> int:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.cli.flags import LONGEST_S, duration, settings_of, words
+from orchestrator.campaign.durations import LONGEST_S, words
+from orchestrator.cli.flags import duration, settings_of
 from tasks import catalog
 from tasks.errors import BadInput
 
