@@ -1,7 +1,7 @@
 """FakeEngine: an Engine over objects in memory that refuses what the Docker Engine refuses; ships with the code.
 
 It is a model of the rules that decide, not of the whole API: who may be removed, what goes along, what stays.
-tests/tasks/test_fake_engine_agrees.py asks the same questions of a real engine.
+tests/tasks/disk/test_real_engine.py asks the same questions of a real one.
 """
 
 from __future__ import annotations

@@ -15,16 +15,18 @@ import docker
 import pytest
 
 from tasks.catalog import parse_params
+from tasks.connection import Engine
 from tasks.disk.cleanup import PROCEDURE
 from tasks.disk.cleanup_params import CleanupParams
 from tasks.disk.survey import DiskFacts
 from tasks.disk.usage import PROCEDURE as USAGE
 from tasks.disk.usage import UsageParams
+from tasks.errors import EngineError
 from tasks.model import Host, Protect, Transport
 from tasks.procedure import Draft, Setting, Verdict
 from tasks.result import StepResult, StepState
 from tests.support.dockerd import missing, start_dockerd
-from tests.tasks.disk.world import chosen, reason
+from tests.tasks.disk.world import chosen, container, engine_with, image, network, reason, running, volume
 from workers.connections.local import LocalConnection
 from workers.effects import Effects
 
@@ -279,3 +281,57 @@ def test_disk_usage_counts_what_docker_counts(lab: Lab) -> None:
     assert log["size_bytes"] > 20_000 * 60
     assert log["path"] == lab.api.inspect_container(talker)["LogPath"]
     assert 0 < data["filesystems"][0]["used_pct"] <= 100
+
+
+def refusals(engine: Engine, refs: dict[str, str]) -> dict[str, int]:
+    """HTTP status of each removal, 200 when it was done; in this order, as some make others possible."""
+    calls: dict[str, Callable[[], object]] = {
+        "a running container": lambda: engine.remove_container(refs["web"]),
+        "a container that is not there": lambda: engine.remove_container("0" * 64),
+        "a volume of a stopped container": lambda: engine.remove_volume("model-data"),
+        "a volume that is not there": lambda: engine.remove_volume("model-nothing"),
+        "a predefined network": lambda: engine.remove_network(refs["none"]),
+        "a network with an endpoint": lambda: engine.remove_network(refs["busy"]),
+        "a network a stopped container is set to join": lambda: engine.remove_network(refs["wanted"]),
+        "a network that is not there": lambda: engine.remove_network("0" * 64),
+        "an image in use, by id": lambda: engine.remove_image(refs["image"]),
+        "one of two tags of an image in use": lambda: engine.remove_image("model:2"),
+        "the last tag of an image in use": lambda: engine.remove_image("model:1"),
+        "a tag that is not there": lambda: engine.remove_image("model:9"),
+        "a stopped container": lambda: engine.remove_container(refs["job"]),
+        "its volume": lambda: engine.remove_volume("model-data"),
+    }
+    found = {}
+    for name, call in calls.items():
+        try:
+            call()
+            found[name] = 200
+        except EngineError as error:
+            found[name] = error.status
+    return found
+
+
+def test_the_model_engine_refuses_exactly_what_a_real_one_refuses(lab: Lab) -> None:
+    built = lab.build(PLAIN + "LABEL n=model\n", "model:1", "model:2")
+    lab.api.create_volume("model-data")
+    busy, wanted = (str(lab.api.create_network(name)["Id"]) for name in ("model-busy", "model-wanted"))
+    web = lab.run("model:1", "/bin/busybox", "sleep", "600", network="model-busy")
+    job = lab.run(
+        "model:1", "/bin/busybox", "true", start=False, network="model-wanted", binds=["model-data:/data"]
+    )
+    none = next(item["Id"] for item in lab.api.networks(names=["none"]))
+    real = refusals(
+        lab.host.engine(),
+        {"web": web, "job": job, "image": built, "busy": busy, "wanted": wanted, "none": none},
+    )
+
+    app, model_busy, model_wanted = image("app", "model:1", "model:2"), network("busy"), network("wanted")
+    model_web = running("web", app, networks=("busy",))
+    model_job = container("job", app, state="created", networks=("wanted",), volumes=("model-data",))
+    model = engine_with(app, model_busy, model_wanted, model_web, model_job, volume("model-data"))
+    refs = {"web": model_web.id, "job": model_job.id, "image": app.id}
+    refs |= {"busy": model_busy.id, "wanted": model_wanted.id}
+    refs["none"] = next(item.id for item in model.all_networks.values() if item.name == "none")
+    assert refusals(model, refs) == real
+    lab.api.remove_container(web, force=True)
+    lab.clean(wish())
