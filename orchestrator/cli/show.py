@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.session import Session, command
 from tasks.errors import BadInput
+
+if TYPE_CHECKING:
+    from orchestrator.views import CampaignView
+
+#: columns of a picture for documents
+_PICTURE = 110
 
 Reference = Annotated[str, typer.Argument(metavar="ID", help="Campaign, or the beginning of its id.")]
 Output = Annotated[
@@ -48,6 +55,9 @@ def show(
     output: Output = "table",
     details: Annotated[bool, typer.Option("--details", help="Every step of every host.")] = False,
     as_plan: Annotated[bool, typer.Option("--plan", help="The plan instead of the result.")] = False,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write its picture, as `watch` draws it.")
+    ] = None,
 ) -> None:
     """Show one campaign: its hosts, results and totals."""
     from orchestrator import report
@@ -55,12 +65,29 @@ def show(
 
     check_output(output)
     view = session.client.campaign(campaign)
+    if svg is not None:
+        _write_picture(view, svg)
     if output == "json":
         print_json(session, view)
     elif as_plan or view.state in {"PLANNING", "PLANNED"}:
         session.print(report.plan(view, details=details))
     else:
         session.print(report.result(view, datetime.now(tz=UTC), details=details))
+
+
+def _write_picture(view: CampaignView, path: Path) -> None:
+    from orchestrator import report
+    from orchestrator.cli.live import picture
+
+    text = report.svg(
+        picture(view, datetime.now(tz=UTC), width=_PICTURE), title=f"dockwave watch {view.id}", width=_PICTURE
+    )
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"--svg {path} cannot be written: {error.strerror}", hint="Choose another path."
+        ) from None
 
 
 @command
