@@ -293,3 +293,20 @@ def test_in_a_tree_of_groups_the_nearest_group_that_speaks_decides(
         at = parents[at]
     assert found.groups == tuple(sorted(up))
     assert found.labels.get("k") == next((sayings[name] for name in up if name in sayings), None)
+
+
+def test_groups_with_two_parents_each_are_resolved_once(tmp_path: Path) -> None:
+    # followed path by path, forty layers of diamonds would be a million million walks
+    layers = {
+        f"{side}{level}": {"children": [f"a{level + 1}", f"b{level + 1}"]}
+        for level in range(40)
+        for side in "ab"
+    }
+    last = {"a40": {"hosts": ["h1"]}, "b40": {"hosts": ["h2"]}}
+    path = tmp_path / "i.yml"
+    path.write_text(json.dumps({"version": 1, "groups": layers | last}))
+
+    inventory = load_inventory([path])
+
+    assert inventory.groups["a0"] == inventory.groups["b39"] == ("h1", "h2")
+    assert len(host(inventory, "h1").groups) == 81
