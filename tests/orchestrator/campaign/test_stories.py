@@ -615,3 +615,48 @@ def test_undos_have_a_parallelism_of_their_own() -> None:
             world.end(name, failed(changed=True))
         world.run()
         assert len(world.undos()) == slots
+
+
+def test_an_undo_no_host_will_start_is_ordered_anew_a_few_times_and_then_left_to_a_person() -> None:
+    world = World(planned(1))
+    world.run()
+    world.accept("h1")
+    world.end("h1", failed(changed=True))
+    world.run()
+    for attempt in (2, 3, 4):
+        assert world.host("h1").attempts[-1].number == attempt
+        world.run(seconds=60)
+        assert world.host("h1").state is HostState.UNKNOWN
+        world.decline("h1", refused("E_NOT_STARTED"))
+        world.run()
+    assert world.host("h1").state is HostState.NEEDS_HUMAN
+    assert world.state() is CampaignState.ROLLBACK_INCOMPLETE
+
+
+def test_news_after_the_end_changes_nothing() -> None:
+    world = World(planned(2, waves="1,rest", stop_rules=()))
+    world.run()
+    world.accept("h1")
+    world.run(seconds=30)
+    world.run(seconds=600)
+    assert world.state() is CampaignState.INCOMPLETE
+    before = world.campaign
+    world.end("h1", CHANGED)
+    world.abort()
+    assert world.campaign is before
+    assert world.run() == ()
+
+
+def test_a_host_that_waits_for_its_undo_behind_an_unknown_one_is_left_to_a_person_in_the_end() -> None:
+    world = World(planned(2, waves="all", monitor_s=10, max_failures="2"))
+    world.run()
+    world.change("h1")
+    world.accept("h2")
+    world.run(seconds=10)
+    world.recheck("h1", failed(changed=False, code="E_VERIFY_FAILED"))
+    world.run(seconds=30)
+    assert world.host("h2").state is HostState.UNKNOWN
+    world.run(seconds=600)
+    assert world.states() == {"h1": HostState.NEEDS_HUMAN, "h2": HostState.UNKNOWN}
+    assert world.state() is CampaignState.INCOMPLETE
+    assert "its undo was" in world.host("h1").reason
