@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.documents.checking import Checked, Loc, check
 from orchestrator.documents.document import MapNode, Text, read_document
 from orchestrator.documents.genre import Genre
+from orchestrator.documents.model import Record
 from orchestrator.documents.problems import Place, Problems, did_you_mean
 from orchestrator.inventory import schema
 
@@ -83,7 +84,7 @@ def _unknown_key_fix(loc: Loc) -> str:
     return did_you_mean(key, known, f"Known keys here: {', '.join(known)}.")
 
 
-def _model_at(loc: Loc) -> type[schema.Record]:
+def _model_at(loc: Loc) -> type[Record]:
     """Give the model whose key the last part of the path would be."""
     if "jump" in loc[:-1] and isinstance(loc[-2], int):
         return schema.JumpSettings

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from orchestrator.documents.document import Text
+from orchestrator.documents.model import Record, json_schema_of
 from orchestrator.documents.problems import Flaw, shown
 from orchestrator.inventory import values
-
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-
-class Record(BaseModel):
-    """A mapping of the file: frozen, and a key it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class JumpSettings(Record):
@@ -154,25 +147,4 @@ class InventoryFile(Record):
 
 def inventory_json_schema() -> dict[str, Any]:
     """Give the JSON Schema of one inventory file, for editors and CI."""
-    schema = InventoryFile.model_json_schema(mode="validation")
-    _drop_null_defaults(schema)
-    return {"$schema": _DIALECT, **schema, "title": "Dockwave inventory"}
-
-
-def _drop_null_defaults(part: Any) -> None:
-    """Remove what says "or null": a key without a value is refused, absent keys are the way to say nothing."""
-    if isinstance(part, list):
-        for item in part:
-            _drop_null_defaults(item)
-    if not isinstance(part, dict):
-        return
-    if "default" in part and part["default"] is None:
-        del part["default"]
-        options = [option for option in part.get("anyOf", ()) if option != {"type": "null"}]
-        if len(options) == 1:
-            del part["anyOf"]
-            part |= {**options[0], **part}
-        elif options:
-            part["anyOf"] = options
-    for item in part.values():
-        _drop_null_defaults(item)
+    return json_schema_of(InventoryFile, "Dockwave inventory")

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
-
-from pydantic import PlainValidator, WithJsonSchema
+from typing import Annotated, Literal, TypeAlias
 
 from orchestrator.documents.document import Text
+from orchestrator.documents.model import field_of
 from orchestrator.documents.problems import Flaw, Place, did_you_mean, shown
 from orchestrator.inventory import names, ranges
 from tasks.model import Transport
@@ -220,39 +218,36 @@ def parse_note(value: object) -> str:
     return str(text)
 
 
-def _field(parse: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
-    """Give the annotation that validates by `parse` and exports `schema`."""
-    return (PlainValidator(parse), WithJsonSchema(schema))
-
-
 _NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 300}
 _LABEL_TYPES = ["string", "number", "boolean"]
 
-HostNamesField: TypeAlias = Annotated[HostNames, *_field(parse_host_names, _NAME_SCHEMA)]
+HostNamesField: TypeAlias = Annotated[HostNames, *field_of(parse_host_names, _NAME_SCHEMA)]
 GroupName: TypeAlias = Annotated[
-    Named, *_field(parse_group_name, {"type": "string", "minLength": 1, "maxLength": 63})
+    Named, *field_of(parse_group_name, {"type": "string", "minLength": 1, "maxLength": 63})
 ]
 GatewayName: TypeAlias = Annotated[
-    str, *_field(parse_gateway_name, {"type": "string", "minLength": 1, "maxLength": 63})
+    str, *field_of(parse_gateway_name, {"type": "string", "minLength": 1, "maxLength": 63})
 ]
-Version: TypeAlias = Annotated[Literal[1], *_field(parse_version, {"const": 1})]
-Connect: TypeAlias = Annotated[Transport, *_field(parse_connect, {"enum": [one.value for one in Transport]})]
-Family: TypeAlias = Annotated[str, *_field(parse_family, {"enum": list(FAMILIES)})]
-Port: TypeAlias = Annotated[int, *_field(parse_port, {"type": "integer", "minimum": 1, "maximum": 65535})]
-Flag: TypeAlias = Annotated[bool, *_field(parse_bool, {"type": "boolean"})]
-User: TypeAlias = Annotated[str, *_field(parse_user, {"type": "string", "pattern": f"^{_USER.pattern}$"})]
-AddressField: TypeAlias = Annotated[str, *_field(parse_address, _NAME_SCHEMA)]
+Version: TypeAlias = Annotated[Literal[1], *field_of(parse_version, {"const": 1})]
+Connect: TypeAlias = Annotated[
+    Transport, *field_of(parse_connect, {"enum": [one.value for one in Transport]})
+]
+Family: TypeAlias = Annotated[str, *field_of(parse_family, {"enum": list(FAMILIES)})]
+Port: TypeAlias = Annotated[int, *field_of(parse_port, {"type": "integer", "minimum": 1, "maximum": 65535})]
+Flag: TypeAlias = Annotated[bool, *field_of(parse_bool, {"type": "boolean"})]
+User: TypeAlias = Annotated[str, *field_of(parse_user, {"type": "string", "pattern": f"^{_USER.pattern}$"})]
+AddressField: TypeAlias = Annotated[str, *field_of(parse_address, _NAME_SCHEMA)]
 FilePath: TypeAlias = Annotated[
-    str, *_field(parse_path, {"type": "string", "minLength": 1, "maxLength": _MAX_PATH})
+    str, *field_of(parse_path, {"type": "string", "minLength": 1, "maxLength": _MAX_PATH})
 ]
 Socket: TypeAlias = Annotated[
-    str, *_field(parse_socket, {"type": "string", "pattern": "^/", "maxLength": 107})
+    str, *field_of(parse_socket, {"type": "string", "pattern": "^/", "maxLength": 107})
 ]
 LabelKey: TypeAlias = Annotated[
-    Text, *_field(parse_label_key, {"type": "string", "pattern": f"^{_LABEL_KEY.pattern}$"})
+    Text, *field_of(parse_label_key, {"type": "string", "pattern": f"^{_LABEL_KEY.pattern}$"})
 ]
-LabelValue: TypeAlias = Annotated[str, *_field(parse_label_value, {"type": _LABEL_TYPES, "minLength": 1})]
+LabelValue: TypeAlias = Annotated[str, *field_of(parse_label_value, {"type": _LABEL_TYPES, "minLength": 1})]
 Glob: TypeAlias = Annotated[
-    str, *_field(parse_glob, {"type": "string", "minLength": 1, "maxLength": _MAX_GLOB})
+    str, *field_of(parse_glob, {"type": "string", "minLength": 1, "maxLength": _MAX_GLOB})
 ]
-Note: TypeAlias = Annotated[str, *_field(parse_note, {"type": "string", "maxLength": 200})]
+Note: TypeAlias = Annotated[str, *field_of(parse_note, {"type": "string", "maxLength": 200})]
