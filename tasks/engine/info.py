@@ -10,7 +10,7 @@ from tasks.engine.reading import ReadOnly
 from tasks.facts.engine import Daemon
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Params, Setting, Spec, Verdict
-from tasks.result import Finding, StepResult
+from tasks.result import Finding, Severity, StepResult
 
 
 class InfoParams(Params):
@@ -50,6 +50,13 @@ class Info(ReadOnly[InfoParams, HostFacts]):
                 evidence=(after.engine.error,),
                 code=after.engine.error_code or "E_DAEMON_DOWN",
                 data={"summary": f"down: {after.engine.error}"[:200], "units": _units(after)},
+                findings=(
+                    Finding(
+                        code=after.engine.error_code or "E_DAEMON_DOWN",
+                        severity=Severity.ERROR,
+                        detail=after.engine.error,
+                    ),
+                ),
             )
         return Verdict(
             ok=True,

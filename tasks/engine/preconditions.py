@@ -20,14 +20,19 @@ _REMOVED_DRIVERS = {"aufs": 24, "overlay": 24, "devicemapper": 25}
 _RAISED_MINIMUM_API = 29
 
 
-def require_known_engine(facts: HostFacts) -> None:
-    """Refuse hosts whose engine is packaged or run in a way these procedures do not change."""
+def require_apt(facts: HostFacts) -> None:
+    """Refuse hosts whose packages are another manager's."""
     if not facts.uses_apt:
         raise Refused(
             f"Packages of {facts.system or 'this system'} are not managed by apt",
             code="E_UNSUPPORTED_OS",
-            hint="Engine packages are changed on Debian and Ubuntu only; dnf is not supported yet.",
+            hint="Engine packages are read and changed on Debian and Ubuntu only; dnf is not supported yet.",
         )
+
+
+def require_known_engine(facts: HostFacts) -> None:
+    """Refuse hosts whose engine is packaged or run in a way these procedures do not change."""
+    require_apt(facts)
     if several := conflicting(facts.installed):
         raise Refused(
             f"More than one engine is installed: {', '.join(several)}",

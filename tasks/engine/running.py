@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from tasks.engine.host_facts import HostFacts
@@ -36,11 +38,16 @@ def compare(before: HostFacts, now: HostFacts, *, processes: bool = True) -> Com
         return Comparison(faults=(f"the engine does not answer: {now.engine.error}",))
     same_boot = before.boot == now.boot
     present = {container.id: container for container in new.containers}
+    ended = _ended_by_themselves(old, present) if same_boot else frozenset()
     faults, findings = [], []
     for was in old.running:
-        fault, finding = _judge(
-            was, present.get(was.id), same_boot=same_boot, keeps=old.live_restore and processes
-        )
+        is_now = present.get(was.id)
+        if was.id in ended:
+            findings.append(
+                Finding(code="W_ENDED", object=was.name, detail="it ran before, and ended by itself")
+            )
+            continue
+        fault, finding = _judge(was, is_now, same_boot=same_boot, keeps=old.live_restore and processes)
         faults += [fault] if fault else []
         findings += [finding] if finding else []
     faults += _faults_around(old, new, present)
@@ -49,11 +56,13 @@ def compare(before: HostFacts, now: HostFacts, *, processes: bool = True) -> Com
 
 
 def stopped_since(before: HostFacts, now: HostFacts) -> tuple[Container, ...]:
-    """Containers that ran and are still there, but do not run now."""
+    """Containers that ran and are still there, do not run now, and did not end by themselves."""
     old, new = before.engine.daemon, now.engine.daemon
     if old is None or new is None:
         return ()
-    asleep = {container.id for container in new.containers if not container.running}
+    present = {container.id: container for container in new.containers}
+    ended = _ended_by_themselves(old, present) if before.boot == now.boot else frozenset()
+    asleep = {container.id for container in new.containers if not container.running} - ended
     return tuple(container for container in old.running if container.id in asleep)
 
 
@@ -62,6 +71,24 @@ def at_risk(daemon: Daemon | None, *, major: bool = False) -> tuple[str, ...]:
     if daemon is None or (daemon.live_restore and not major):
         return ()
     return tuple(container.name for container in daemon.running)
+
+
+def _ended_by_themselves(old: Daemon, present: Mapping[str, Container]) -> frozenset[str]:
+    """Ids of jobs that ended on their own.
+
+    Where another container kept its process the engine let go of none, so they can be believed; where none did,
+    nothing tells a job that was done from one that was stopped.
+    """
+    if not any(_same_process(was, present.get(was.id)) for was in old.running):
+        return frozenset()
+    return frozenset(was.id for was in old.running if _ended_as_jobs_do(was, present.get(was.id)))
+
+
+def _ended_as_jobs_do(was: Container, is_now: Container | None) -> bool:
+    """Whether a container is one that ends: made with --rm and gone, or done with status 0 and not to be restarted."""
+    if is_now is None:
+        return was.auto_remove
+    return is_now.state == "exited" and is_now.exit_code == 0 and not was.returns
 
 
 def _judge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tasks.connection import Connection
+from tasks.engine import preconditions as must
 from tasks.engine.family import MEMBERS, Family, main_package
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.reading import ReadOnly
@@ -57,13 +58,8 @@ class Versions(ReadOnly[VersionsParams, VersionsFacts]):
         params: VersionsParams,  # noqa: ARG002 - contract
         steps: tuple[StepResult, ...],  # noqa: ARG002 - contract
     ) -> Verdict:
-        """Answer with what was read; null stands for what the host did not say."""
-        if not after.uses_apt:
-            return Verdict(
-                ok=False,
-                evidence=(f"packages of {after.system or 'this system'} are not managed by apt",),
-                code="E_UNSUPPORTED_OS",
-            )
+        """Answer with what was read, null where the host did not say; refuse where nothing could be read."""
+        must.require_apt(after)
         daemon, versions = after.engine.daemon, after.versions()
         installed = versions.get(main_package(after.family), "")
         running = daemon.server_version if daemon is not None else None

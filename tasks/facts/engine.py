@@ -33,6 +33,10 @@ class Container(Record):
     health: str = ""
     #: times the engine restarted it by its policy since it was started by hand
     restarts: int = 0
+    #: status its process ended with
+    exit_code: int = 0
+    #: it is removed when its process ends (docker run --rm)
+    auto_remove: bool = False
     #: it mounts the engine's own socket, so it is a client of its API
     uses_socket: bool = False
 
@@ -163,6 +167,8 @@ def parse_container(seen: JsonObject) -> Container:
         restart_policy=str(policy or ""),
         health=str((state.get("Health") or {}).get("Status", "")),
         restarts=int(seen.get("RestartCount") or 0),
+        exit_code=int(state.get("ExitCode") or 0),
+        auto_remove=bool((seen.get("HostConfig") or {}).get("AutoRemove")),
         uses_socket=any("docker.sock" in str(mount.get("Source", "")) for mount in seen.get("Mounts") or ()),
     )
 

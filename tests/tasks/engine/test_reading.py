@@ -78,8 +78,10 @@ def test_what_cannot_be_read_is_null_and_not_false() -> None:
 def test_another_package_manager_is_named_and_not_guessed_at() -> None:
     rocky = 'ID="rocky"\nVERSION_ID="9.4"\nID_LIKE="rhel centos fedora"\n'
     facts = VERSIONS.gather(lab_host({"cat /etc/os-release": rocky}), VersionsParams(), setting())
-    verdict = VERSIONS.verify(facts, facts, VersionsParams(), ())
-    assert (verdict.ok, verdict.code) == (False, "E_UNSUPPORTED_OS")
+    with pytest.raises(Refused) as caught:
+        VERSIONS.verify(facts, facts, VersionsParams(), ())
+    assert caught.value.code == "E_UNSUPPORTED_OS"
+    assert "rocky 9.4" in caught.value.message
 
 
 def test_reading_procedures_plan_nothing_and_undo_nothing() -> None:

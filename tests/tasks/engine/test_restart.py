@@ -105,6 +105,30 @@ def test_a_container_that_restarts_itself_all_the_time_is_a_finding() -> None:
     assert [finding.code for finding in verdict.findings] == ["W_RESTARTING"]
 
 
+@pytest.mark.parametrize("job", [{"auto_remove": True}, {"restart_policy": "no", "exit_code": 0}])
+def test_a_job_that_ends_meanwhile_is_a_finding_while_others_kept_their_process(job: dict[str, Any]) -> None:
+    assert CALM.engine.daemon is not None
+    name = CALM.engine.daemon.running[0].name
+
+    def ended(facts: HostFacts, names: set[str]) -> HostFacts:
+        assert facts.engine.daemon is not None
+        left = tuple(
+            item.model_copy(update={"state": "exited", "pid": 0}) if item.name in names else item
+            for item in facts.engine.daemon.containers
+            if item.name not in names or not job.get("auto_remove")
+        )
+        return _daemon(facts, containers=left)
+
+    jobs = tuple(item.model_copy(update=job) for item in CALM.engine.daemon.containers)
+    before = _daemon(CALM, containers=jobs)
+    done = after(before, PROCEDURE.plan(before, PARAMS, setting()).steps)
+    verdict = PROCEDURE.verify(before, ended(done, {name}), PARAMS, ())
+    assert verdict.ok, verdict.evidence
+    assert [(finding.code, finding.object) for finding in verdict.findings] == [("W_ENDED", name)]
+    every = {item.name for item in CALM.engine.daemon.running}
+    assert not PROCEDURE.verify(before, ended(done, every), PARAMS, ()).ok
+
+
 @pytest.mark.parametrize(
     ("facts", "code"),
     [
