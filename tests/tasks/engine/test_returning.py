@@ -145,7 +145,7 @@ def test_a_half_configured_package_is_finished_or_replaced() -> None:
 def test_containers_the_change_stopped_are_started_again_once_the_engine_is_right() -> None:
     assert BEFORE.engine.daemon is not None
     stopped = tuple(
-        container.model_copy(update={"state": "exited", "pid": 0})
+        container.model_copy(update={"state": "exited", "pid": 0, "exit_code": 137})
         if container.name == "norestart"
         else container
         for container in BEFORE.engine.daemon.containers
