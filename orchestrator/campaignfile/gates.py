@@ -1,0 +1,63 @@
+"""Gates as a campaign file asks for them: a question, when it is asked, and how often it may stay unanswered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.campaignfile import values
+from orchestrator.documents.model import Record
+from orchestrator.documents.problems import Flaw
+
+#: kind of gate -> keys it needs
+KINDS: dict[str, tuple[str, ...]] = {
+    "health": (),
+    "delta": (),
+    "running-set": (),
+    "prometheus": ("url", "query"),
+    "http": ("url",),
+    "command": ("argv",),
+    "human": ("group",),
+}
+MOMENTS = ("campaign", "wave", "host", "background", "after-wave")
+
+
+class Gate(Record):
+    """One question that must be answered before hosts go on."""
+
+    kind: Annotated[str, *values.choice("gate", KINDS)] = Field(description="What is asked.")
+    at: Annotated[str, *values.choice("moment", MOMENTS)] = Field(
+        default="wave", description="Before campaign, wave or host; in the background; after each wave."
+    )
+    url: values.Url | None = Field(default=None, description="Of prometheus and http gates.")
+    query: values.Sentence | None = Field(default=None, description="PromQL of a prometheus gate.")
+    argv: tuple[values.Argument, ...] | None = Field(
+        default=None, description="Program and arguments of a command gate; no shell reads them."
+    )
+    group: values.Word | None = Field(default=None, description="Who answers a human gate.")
+    least: values.Number | None = Field(default=None, description="The value may not be below this.")
+    most: values.Number | None = Field(default=None, description="The value may not be above this.")
+    every: Annotated[float, *values.duration("every", 1)] | None = Field(
+        default=None, description="How often it is asked."
+    )
+    timeout: Annotated[float, *values.duration("timeout", 1, 600)] | None = Field(
+        default=None, description="How long one answer may take."
+    )
+    failures: Annotated[int, *values.count("failures", 0, 1000)] | None = Field(
+        default=None, description="Answers fail tolerated before it closes."
+    )
+    errors: Annotated[int, *values.count("errors", 0, 1000)] | None = Field(
+        default=None, description="Errors, and answers without data, tolerated."
+    )
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        for key in KINDS[self.kind]:
+            if not getattr(self, key):
+                raise Flaw(f"a gate of kind {self.kind} needs {key}", f"Add '{key}: ...'.")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise Flaw(
+                f"least {self.least:g} is above most {self.most:g}, so no value passes", "Swap the two."
+            )
+        return self
