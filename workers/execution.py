@@ -71,7 +71,10 @@ class Execution:
         self._paths = paths or HostPaths()
         self._began = time.monotonic()
         self._deadline = self._began + order.timeout_s
+        #: the host's journal has the order: from here on only the journal ends it
         self._accepted = False
+        #: the host is at work, reading or changing: heartbeats say so
+        self._at_work = False
         self._contact = self._began
         self._progress = Progress()
         self._seq = 0
@@ -87,9 +90,9 @@ class Execution:
         except Exception as error:
             log.exception("execution broke", action="execute", attempt=self._order.attempt_id)
             broken = DockwaveError(f"The worker broke: {type(error).__name__}: {error}")
-            return self._end(
-                outcome.not_settled(Outcome.UNKNOWN, broken) if self._accepted else outcome.failed(broken)
-            )
+            if self._accepted:
+                return self._end(outcome.not_settled(Outcome.UNKNOWN, broken))
+            return self._end(self._before_acceptance(broken))
         finally:
             stop.set()
             beats.join()
@@ -105,10 +108,7 @@ class Execution:
             if isinstance(lost, OrderRefused) and not self._accepted:
                 return self._report(ReportKind.REFUSED, outcome.failed(lost))
             if not self._accepted:
-                unreachable = isinstance(lost, TransportError)
-                return self._end(
-                    outcome.not_settled(Outcome.UNREACHABLE, lost) if unreachable else outcome.failed(lost)
-                )
+                return self._end(self._before_acceptance(lost))
             if time.monotonic() > self._deadline:
                 return self._end(outcome.not_settled(Outcome.UNKNOWN, lost))
             patience -= lost.code == "E_DAEMON_UNRESPONSIVE"
@@ -118,12 +118,21 @@ class Execution:
             self._sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, LAST_RETRY_S)
 
+    def _before_acceptance(self, lost: DockwaveError) -> HostResult:
+        """What a failure means before this execution had the host's word: a RESUME proves nothing about its attempt."""
+        if isinstance(lost, TransportError):
+            return outcome.not_settled(Outcome.UNREACHABLE, lost)
+        if self._order.mode is Mode.RESUME:
+            return outcome.not_settled(Outcome.UNKNOWN, lost)
+        return outcome.failed(lost)
+
     def _once(self, connection: Connection, *, patient: bool) -> Report:
         if self._order.mode is Mode.PLAN:
             return self._end(self._look(connection, Attempt.plan))
         if self._order.mode is Mode.CHECK:
             return self._end(self._look(connection, Attempt.recheck))
         if find(self._order.procedure).spec.kind is Kind.READ_ONLY:
+            self._begin_work()
             return self._end(self._look(connection, Attempt.read_only))
         return self._change(connection, patient=patient)
 
@@ -180,7 +189,7 @@ class Execution:
             # the order as the host accepted it is the one that counts
             order = journal.order() or order
         self._accepted = True
-        self._send(self._report(ReportKind.ACCEPTED))
+        self._begin_work()
 
         def check() -> None:
             if not lock.held():
@@ -224,11 +233,15 @@ class Execution:
 
     # -- heartbeats ----------------------------------------------------------------------------------------
 
+    def _begin_work(self) -> None:
+        self._at_work = True
+        self._send(self._report(ReportKind.ACCEPTED))
+
     def _note(self, progress: Progress) -> None:
         changed = progress.step != self._progress.step
         self._progress = progress
         self._touch()
-        if changed and self._accepted:
+        if changed and self._at_work:
             self._heartbeat()
 
     def _touch(self) -> None:
@@ -236,7 +249,7 @@ class Execution:
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(BEAT_EVERY_S):
-            if self._accepted and time.monotonic() - self._contact < CONTACT_MAX_AGE_S:
+            if self._at_work and time.monotonic() - self._contact < CONTACT_MAX_AGE_S:
                 self._heartbeat()
 
     def _heartbeat(self) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,6 +23,7 @@ from tasks.errors import BadInput, DockwaveError
 from tasks.model import Host
 from workers.connections.keyscan import fetch_host_keys
 from workers.connections.keyscan import trust as record_keys
+from workers.connections.link import known_hosts_path
 from workers.connections.pool import ConnectionPool
 from workers.connections.settings import SshSettings
 from workers.journal import Journal
@@ -109,7 +109,7 @@ def _check_host(connection: Connection, checks: list[Answer]) -> None:
 def _trust_one(host: Host, *, record: bool, replace: bool, fingerprints: frozenset[str]) -> Answer:
     if host.ssh is None:
         return {"host": host.name, "known_hosts": None, "keys": [], "added": 0, "error": None}
-    path = Path(host.ssh.known_hosts) if host.ssh.known_hosts else SshSettings().known_hosts_path
+    path = known_hosts_path(host.ssh, SshSettings())
     answer: Answer = {"host": host.name, "known_hosts": str(path), "keys": [], "added": 0, "error": None}
     try:
         keys = fetch_host_keys(host.ssh, host.jumps, name=host.name)

@@ -37,6 +37,8 @@ class Machine:
     started: list[str] = field(default_factory=list)
     #: the machine reboots when the link is cut: systemd forgets its units
     reboots: bool = False
+    #: programs that exit 1 whatever they are asked
+    broken: set[str] = field(default_factory=set)
 
     def connect(self) -> UnreliableConnection:
         """Open a connection."""
@@ -76,6 +78,8 @@ class UnreliableConnection:
         raise Unreachable("the link broke")
 
     def _dispatch(self, command: Command) -> CommandResult:
+        if command.argv[0] in self._machine.broken:
+            return answer(command, 1)
         if command.argv[0] == "systemd-run":
             return self._start(command)
         if command.argv[:2] == ("systemctl", "show"):

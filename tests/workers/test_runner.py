@@ -345,3 +345,18 @@ def test_a_torn_last_line_of_the_journal_is_left_out(bench: Bench) -> None:
     assert record.result is None
     assert bench.result(order).outcome is Outcome.CHANGED
     assert len(bench.machine.started) == 3
+
+
+def test_a_question_to_the_journal_that_breaks_proves_nothing(bench: Bench) -> None:
+    """RESUME finds the journal unreadable: the attempt may well have run, so the answer is UNKNOWN."""
+    order = bench.order()
+    bench.result(order)
+    machine = bench.machine
+    machine.broken = {"sh"}
+    result = bench.result(order.model_copy(update={"mode": Mode.RESUME}))
+    assert result.outcome is Outcome.UNKNOWN
+    result = bench.result(bench.order(2))
+    assert result.outcome is Outcome.FAILED, (
+        "a new order that cannot be taken is a plain failure, nothing changed"
+    )
+    assert not result.changed

@@ -10,17 +10,20 @@ import signal
 import subprocess
 import time
 from contextlib import AbstractContextManager, suppress
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from tasks.connection import Command, CommandResult, Engine, HostLock
 from tasks.errors import BadInput, DeadlineExceeded, EngineError, Unreachable
 from tasks.model import Host
 from workers.connections.argv import host_argv, raise_sudo_refusal
 from workers.connections.deadline import Deadline
-from workers.connections.engine import DockerEngine
 from workers.connections.locks import LocalLock
 from workers.connections.output import Capture
 from workers.connections.streams import ByteStream, SocketStream
+
+if TYPE_CHECKING:
+    # an idle agent does without the docker SDK: a quarter of its memory
+    from workers.connections.engine import DockerEngine
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _READ_BYTES: Final = 1 << 16
@@ -70,6 +73,8 @@ class LocalConnection:
     def engine(self) -> Engine:
         """The Docker Engine behind the host's socket."""
         if self._engine is None:
+            from workers.connections.engine import DockerEngine  # noqa: PLC0415 - see TYPE_CHECKING above
+
             self._engine = DockerEngine(self._dial, where=self._host.name)
         return self._engine
 

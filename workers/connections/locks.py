@@ -9,12 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tasks.connection import HostLock
 from tasks.errors import DeadlineExceeded, OrderRefused, TransportError, Unreachable
 from workers.connections.deadline import Deadline
-from workers.connections.wire import ExecChannel
+
+if TYPE_CHECKING:
+    # only a name in signatures here: an agent has no paramiko
+    from workers.connections.wire import ExecChannel
 
 _LOCAL_POLL_S: Final = 0.05
 #: exit status of flock(1) when the lock stays taken

@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tasks.connection import Connection
 from tasks.errors import BadInput, OrderRefused
 from tasks.model import Host, SshHop, Transport
-from workers.connections.link import LinkHolder, jump_name
 from workers.connections.local import LocalConnection
 from workers.connections.settings import SshSettings
-from workers.connections.ssh import SshConnection
+
+if TYPE_CHECKING:
+    # an agent has no paramiko and reaches no other host: the SSH side is imported with the first SSH host
+    from workers.connections.link import LinkHolder
 
 #: what makes two records of a host one connection: how it is reached, not its labels or groups
 _Key: TypeAlias = tuple[str, Transport, tuple[SshHop, ...], bool, str]
@@ -154,9 +156,13 @@ class ConnectionPool:
             return LocalConnection(host)
         if host.ssh is None:
             raise BadInput(f"{host.name}: the inventory says `ssh` but names no address.")
+        from workers.connections.ssh import SshConnection  # noqa: PLC0415 - see TYPE_CHECKING above
+
         return SshConnection(host, settings=self._settings, holder=self._holder(key[2], host.name))
 
     def _holder(self, hops: tuple[SshHop, ...], name: str) -> LinkHolder:
+        from workers.connections.link import LinkHolder, jump_name  # noqa: PLC0415 - see TYPE_CHECKING above
+
         if hops not in self._holders:
             parent = self._holder(hops[:-1], jump_name(hops[-2])) if len(hops) > 1 else None
             self._holders[hops] = LinkHolder(hops[-1], name=name, parent=parent, settings=self._settings)

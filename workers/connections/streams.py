@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from tasks.errors import EngineError
 from workers.connections.deadline import Deadline
-from workers.connections.wire import ExecChannel
+
+if TYPE_CHECKING:
+    # only a name in signatures here: an agent has no paramiko
+    from workers.connections.wire import ExecChannel
 
 
 class ByteStream(Protocol):
