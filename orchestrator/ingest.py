@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.campaign.campaign import Attempt, Campaign
+from orchestrator.campaign.campaign import Attempt, HostRun
 from orchestrator.campaign.events import Accepted, Ended, Event, Heartbeat, NotStarted, Rechecked
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
@@ -23,9 +23,9 @@ def campaign_id_of(report: Report) -> str:
     return report.attempt_id.split("/", 1)[0]
 
 
-def event_of(report: Report, campaign: Campaign | None) -> Event | Ignored:
-    """Give the event a report stands for, or why it stands for none."""
-    attempt = _attempt(report, campaign)
+def event_of(report: Report, run: HostRun | None) -> Event | Ignored:
+    """Give the event a report stands for, or why it stands for none; `run` is its host in its campaign."""
+    attempt = _attempt(report, run)
     if isinstance(attempt, Ignored):
         return attempt
     if report.mode is Mode.CHECK:
@@ -65,10 +65,7 @@ def event_of(report: Report, campaign: Campaign | None) -> Event | Ignored:
             )
 
 
-def _attempt(report: Report, campaign: Campaign | None) -> Attempt | Ignored:
-    if campaign is None:
-        return Ignored(reason="no such campaign")
-    run = campaign.run_of(report.host)
+def _attempt(report: Report, run: HostRun | None) -> Attempt | Ignored:
     if run is None:
         return Ignored(reason="the host is not in this campaign")
     attempt = next((item for item in run.attempts if item.id == report.attempt_id), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -176,9 +176,23 @@ def _question(campaign: Campaign, run: HostRun) -> Sending:
     return planning_order(replace(campaign, timeout_s=min(campaign.timeout_s, time_left)), run, asked)
 
 
-def observe_answer(campaign: Campaign, report: Report, now: datetime) -> Campaign | Ignored:
-    """Give the campaign with what this host said, or why it counts for nothing."""
-    run = campaign.run_of(report.host)
+def observe_answers(
+    campaign: Campaign, reports: Sequence[Report], now: datetime
+) -> tuple[Campaign, list[Ignored | None]]:
+    """Give the campaign with what hosts said, and for each report None, or why it counts for nothing."""
+    runs = {run.host.name: run for run in campaign.runs}
+    judged: list[Ignored | None] = []
+    for report in reports:
+        heard = _heard(runs.get(report.host), report, now)
+        judged.append(heard if isinstance(heard, Ignored) else None)
+        if isinstance(heard, HostRun):
+            runs[report.host] = heard
+    if all(judgement is not None for judgement in judged):
+        return campaign, judged
+    return replace(campaign, runs=tuple(runs.values())), judged
+
+
+def _heard(run: HostRun | None, report: Report, now: datetime) -> HostRun | Ignored:
     asked = run.attempt if run is not None else None
     if run is None or asked is None or asked.id != report.attempt_id or asked.epoch != report.epoch:
         return Ignored(reason="the host was not asked for a plan under this attempt")
@@ -188,9 +202,7 @@ def observe_answer(campaign: Campaign, report: Report, now: datetime) -> Campaig
     if report.kind in {ReportKind.RESULT, ReportKind.REFUSED}:
         result = report.result or HostResult(outcome=Outcome.SKIPPED)
         heard = replace(heard, ended_at=now, result=result)
-    answered = replace(run, attempts=(heard,))
-    runs = tuple(answered if other is run else other for other in campaign.runs)
-    return replace(campaign, runs=runs)
+    return replace(run, attempts=(heard,))
 
 
 def is_due(campaign: Campaign, now: datetime) -> bool:

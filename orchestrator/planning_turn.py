@@ -15,8 +15,9 @@ from tasks.wire import Report
 
 def plan_turn(store: Store, turn: Turn, reports: Sequence[Report]) -> None:
     """Take in answers, ask again where there is silence, and make the plan when it is due."""
-    for report in reports:
-        _hear(turn, report)
+    turn.after, judged = planning.observe_answers(turn.after, reports, turn.now)
+    for report, ignored in zip(reports, judged, strict=True):
+        _note(turn, report, ignored)
     if turn.after.abort_requested:
         return
     if planning.is_due(turn.after, turn.now):
@@ -26,12 +27,10 @@ def plan_turn(store: Store, turn: Turn, reports: Sequence[Report]) -> None:
     turn.sendings += again
 
 
-def _hear(turn: Turn, report: Report) -> None:
-    heard = planning.observe_answer(turn.after, report, turn.now)
-    if isinstance(heard, Ignored):
-        turn.note("ignored", {"reason": heard.reason, "report": report.model_dump(mode="json")})
+def _note(turn: Turn, report: Report, ignored: Ignored | None) -> None:
+    if ignored is not None:
+        turn.note("ignored", {"reason": ignored.reason, "report": report.model_dump(mode="json")})
         return
-    turn.after = heard
     turn.note_host(report.host, report.result)
     outcome = report.result.outcome.value if report.result else ""
     said = {"report": report.kind.value, "outcome": outcome}

@@ -6,9 +6,11 @@ Nothing here publishes: the orders of a turn leave after its commit.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -25,7 +27,7 @@ from orchestrator.campaign.events import (
     Resend,
     WakeAt,
 )
-from orchestrator.campaign.observe import observe
+from orchestrator.campaign.observe import observe, observe_all
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
 from orchestrator.campaign.stop_rules import stopped
@@ -47,7 +49,7 @@ _KEPT = frozenset({HostState.NEEDS_HUMAN})
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 
 
-@dataclass(slots=True)
+@dataclass
 class Turn:
     """What a turn has come to so far."""
 
@@ -64,6 +66,11 @@ class Turn:
     #: hosts a finished campaign is done with after all
     freed: list[str] = field(default_factory=list)
     wake_at: datetime | None = None
+
+    @cached_property
+    def hosts(self) -> Mapping[str, HostRun]:
+        """The campaign's hosts by name, as they were when the turn began."""
+        return by_name(self.before)
 
     @property
     def idle(self) -> bool:
@@ -97,34 +104,68 @@ class Turn:
 
 
 def observe_reports(turn: Turn, reports: Sequence[Report]) -> None:
-    """Take in what workers said; what changes nothing is logged with its reason."""
-    for report in reports:
-        event = event_of(report, turn.before)
+    """Take in what workers said; what changes nothing is logged with its reason.
+
+    One pass over the hosts for the first report of each, one for the second, and so on: a wave of ten thousand
+    hosts is not copied for every report.
+    """
+    events = [event_of(report, turn.hosts.get(report.host)) for report in reports]
+    effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)])
+    for report, event in zip(reports, events, strict=True):
         if isinstance(event, Ignored):
-            turn.note("ignored", _evidence(report, event.reason), host=_known(turn, report.host))
+            # a name nobody planned is hostile text: it stays inside the line's data
+            known = report.host if report.host in turn.hosts else ""
+            turn.note("ignored", _evidence(report, event.reason), host=known)
             continue
         turn.note_host(report.host, report.result)
-        observe_event(turn, event, report)
+        _note_event(turn, event, effective=id(event) in effective, report=report)
 
 
-def observe_event(turn: Turn, event: Event, report: Report | None = None) -> bool:
-    """Take in one event; False when it changed nothing."""
-    after = observe(turn.after, event, turn.now)
+def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
+    """Take in these events; gives the identities of those that changed something."""
+    rounds: list[list[Event]] = []
+    nth: Counter[str] = Counter()
+    for event in events:
+        host = getattr(event, "host", "")
+        if nth[host] == len(rounds):
+            rounds.append([])
+        rounds[nth[host]].append(event)
+        nth[host] += 1
+    effective: set[int] = set()
+    hosts = turn.hosts
+    for batch in rounds:
+        turn.after = observe_all(turn.after, batch, turn.now)
+        now_known = by_name(turn.after)
+        for event in batch:
+            host = getattr(event, "host", "")
+            if now_known[host] is not hosts[host]:
+                effective.add(id(event))
+        hosts = now_known
+    return effective
+
+
+def observe_event(turn: Turn, event: Event) -> bool:
+    """Take in what a person did; False when it changed nothing."""
+    before, turn.after = turn.after, observe(turn.after, event, turn.now)
+    effective = turn.after is not before
+    _note_event(turn, event, effective=effective)
+    return effective
+
+
+def _note_event(turn: Turn, event: Event, *, effective: bool, report: Report | None = None) -> None:
     host, attempt = getattr(event, "host", ""), getattr(event, "attempt_id", "")
-    if after is turn.after:
-        evidence = _evidence(report, "it changes nothing: late, repeated or out of order") if report else {}
-        turn.note("ignored", {"event": kind_of(event)} | evidence, host=host, attempt=attempt)
-        if isinstance(event, Ended):
-            _late_receipt(turn, event)
-        return False
-    turn.after = after
-    turn.note(kind_of(event), said(event), host=host, attempt=attempt)
-    return True
+    if effective:
+        turn.note(kind_of(event), said(event), host=host, attempt=attempt)
+        return
+    evidence = _evidence(report, "it changes nothing: late, repeated or out of order") if report else {}
+    turn.note("ignored", {"event": kind_of(event)} | evidence, host=host, attempt=attempt)
+    if isinstance(event, Ended):
+        _late_receipt(turn, event)
 
 
 def _late_receipt(turn: Turn, event: Ended) -> None:
     """Free a host its campaign gave up on: its journal now says that the attempt has come to a good end."""
-    run = turn.before.run_of(event.host)
+    run = turn.hosts.get(event.host)
     over = turn.before.state in FINAL_CAMPAIGN and run is not None and run.state is HostState.UNKNOWN
     current = run is not None and run.attempt is not None and run.attempt.id == event.attempt_id
     if over and current and event.result.outcome in {Outcome.OK, Outcome.CHANGED, Outcome.UNDONE}:
@@ -137,9 +178,9 @@ def _evidence(report: Report, reason: str) -> dict[str, Any]:
     return {"reason": reason, "report": report.model_dump(mode="json")}
 
 
-def _known(turn: Turn, host: str) -> str:
-    # a name nobody planned is hostile text: it stays inside the line's data
-    return host if turn.before.run_of(host) is not None else ""
+def by_name(campaign: Campaign) -> dict[str, HostRun]:
+    """Give the hosts of a campaign by name."""
+    return {run.host.name: run for run in campaign.runs}
 
 
 def kind_of(said_by: Event | Action) -> str:
@@ -156,15 +197,16 @@ def act(turn: Turn, writer: Writer, actions: Sequence[Action], blocked: frozense
             return
         epochs = writer.draw_epochs(action.host for action in doing if isinstance(action, Dispatch))
         turn.after = record(turn.after, doing, turn.now, epochs)
+        hosts = by_name(turn.after)
         for action in doing:
-            _note_action(turn, action)
+            _note_action(turn, action, hosts)
         actions = decide(turn.after, turn.now, blocked=blocked)
     turn.wake_at = turn.now
 
 
-def _note_action(turn: Turn, action: Action) -> None:
+def _note_action(turn: Turn, action: Action, hosts: Mapping[str, HostRun]) -> None:
     host = getattr(action, "host", "")
-    run = turn.after.run_of(host) if host else None
+    run = hosts.get(host)
     attempt = run.attempt if run else None
     data = said(action)
     if isinstance(action, Dispatch) and attempt is not None:
@@ -199,7 +241,7 @@ def _lease(turn: Turn, run: HostRun) -> Lease:
 
 def released(turn: Turn) -> list[str]:
     """Give the hosts this campaign is done with since this turn began; UNKNOWN is not done."""
-    was = {run.host.name: run for run in turn.before.runs}
+    was = turn.hosts
     return [
         run.host.name
         for run in turn.after.runs

@@ -283,10 +283,10 @@ def test_a_report_that_breaks_a_turn_is_set_aside_and_the_others_go_on(
     control.tick()
     orders = {order.campaign_id: order for order in control.outbox.sent if order.mode is Mode.APPLY}
 
-    def break_on_poison(said: Any, campaign: Any) -> Any:
+    def break_on_poison(said: Any, run: Any) -> Any:
         if said.step == "poison":
             raise RuntimeError("a defect")
-        return event_of(said, campaign)
+        return event_of(said, run)
 
     monkeypatch.setattr("orchestrator.turn.event_of", break_on_poison)
     poison = report(orders[poisoned], ReportKind.HEARTBEAT).model_copy(update={"step": "poison"})
