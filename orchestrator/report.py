@@ -1,4 +1,4 @@
-"""A campaign for people: plan, result and list as rich tables that read as plain text too, and as SVG.
+"""A campaign for people: result and list as rich tables that read as plain text too, and as SVG.
 
 Everything in a view that came from a host is hostile and goes through `orchestrator.sanitize`.
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -123,12 +122,12 @@ def _table(view: CampaignView) -> Table:
     if len(hosts) <= LINES:
         for number, host in hosts:
             table.add_row(
-                str(number or "-"), plain(host.host), _state(host), _what(host), clock(_seconds(host))
+                str(number or "-"), plain(host.host), state_of(host), what_of(host), clock(_seconds(host))
             )
         return table
     for number, names, example in _groups(hosts):
         shown = ", ".join(names[:4]) + (f" … ({len(names)} hosts)" if len(names) > 4 else "")
-        table.add_row(str(number or "-"), plain(shown), _state(example), _what(example), "")
+        table.add_row(str(number or "-"), plain(shown), state_of(example), what_of(example), "")
     return table
 
 
@@ -136,18 +135,20 @@ def _groups(hosts: Sequence[tuple[int, HostView]]) -> list[tuple[int, list[str],
     """Like hosts together, anomalies first: "1,187 hosts: the same line"."""
     found: dict[tuple[int, str, str], tuple[list[str], HostView]] = {}
     for number, host in hosts:
-        key = (number, host.state, _what(host).plain)
+        key = (number, host.state, what_of(host).plain)
         found.setdefault(key, ([], host))[0].append(host.host)
     ordered = sorted(found.items(), key=lambda item: (len(item[1][0]), item[0]))
     return [(key[0], names, example) for key, (names, example) in ordered]
 
 
-def _state(host: HostView) -> Text:
+def state_of(host: HostView) -> Text:
+    """Its state as glyph and word."""
     mark = HOST_MARKS[host.state]
     return Text(f"{mark.glyph} {mark.word}", style=mark.style)
 
 
-def _what(host: HostView) -> Text:
+def what_of(host: HostView) -> Text:
+    """What became of it, in one sentence: its error, its result, the reason it was left out, or its plan."""
     if host.error is not None:
         return plain(f"{host.error.code}: {host.error.message}")
     summary = (host.result or {}).get("summary") or host.reason or (host.plan or {}).get("summary") or ""
@@ -164,10 +165,11 @@ def _steps(host: HostView) -> Group:
     answer = host.result or {}
     lines: list[RenderableType] = [plain(host.host, "bold")]
     lines += [
-        _line(step.get("state"), step.get("title"), step.get("detail")) for step in answer.get("steps") or ()
+        line_of(step.get("state"), step.get("title"), step.get("detail"))
+        for step in answer.get("steps") or ()
     ]
     lines += [
-        _line(
+        line_of(
             finding.get("severity"),
             f"{finding.get('code', '')} {finding.get('object', '')}",
             finding.get("detail"),
@@ -175,98 +177,21 @@ def _steps(host: HostView) -> Group:
         for finding in answer.get("findings") or ()
     ]
     lines += [
-        _line("fact", f"{key}: {_short(value)}", "") for key, value in (answer.get("data") or {}).items()
+        line_of("fact", f"{key}: {_short(value)}", "") for key, value in (answer.get("data") or {}).items()
     ]
     if host.error is not None and host.error.hint:
-        lines.append(_line("next", host.error.hint, ""))
+        lines.append(line_of("next", host.error.hint, ""))
     return Group(*lines)
+
+
+def line_of(word: object, title: object, more: object) -> Text:
+    """One line of a list: a word that classes it, what it is about, and more."""
+    return Text(f"  {clean(word or ''):12} {clean(title or '')}{f' ({clean(more)})' if more else ''}")
 
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return clean(text, limit=160)
-
-
-def plan(view: CampaignView, *, details: bool = False) -> RenderableType:
-    """The plan before anything happens: waves, actions, containers at risk, bytes, undo class, in numbers and words."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("WAVE", "HOSTS", "PAR", "ACTION", "CONTAINERS AT RISK", "RECLAIM", "UNDO"):
-        table.add_column(name, justify="right" if name in {"WAVE", "HOSTS", "PAR"} else "left")
-    for wave in view.waves:
-        if wave.number:
-            table.add_row(
-                str(wave.number),
-                str(len(wave.hosts)),
-                str(min(view.policy.parallelism, len(wave.hosts))),
-                _actions(wave.hosts),
-                str(sum(len(_draft(host).get("containers_at_risk") or ()) for host in wave.hosts)),
-                _reclaim(wave.hosts),
-                _undo(wave.hosts),
-            )
-    head = Text.assemble(("PLAN ", "bold"), (view.id, "bold"), "  ", plain(view.procedure, "bold"))
-    head.append(f"   {view.totals.hosts} hosts   sha256 {view.plan_hash[:12]}…")
-    if view.plan_expires_at is not None:
-        head.append(f"   expires {view.plan_expires_at:%Y-%m-%d %H:%M} UTC")
-    parts: list[RenderableType] = [head]
-    if any(wave.number for wave in view.waves):
-        parts.append(table)
-    parts += [plain(line) for line in view.words]
-    parts += [_left_out(host) for wave in view.waves if wave.number == 0 for host in wave.hosts][:LINES]
-    if details:
-        parts += [_draft_lines(host) for wave in view.waves for host in wave.hosts if host.plan]
-    return Group(*parts)
-
-
-def _draft(host: HostView) -> dict[str, Any]:
-    return host.plan or {}
-
-
-def _actions(hosts: Sequence[HostView]) -> Text:
-    found = list(dict.fromkeys(clean(_draft(host).get("summary") or "read") for host in hosts))
-    return Text(found[0] if len(found) == 1 else f"{found[0]} | … ({len(found)} kinds)")
-
-
-def _reclaim(hosts: Sequence[HostView]) -> str:
-    drafts = [_draft(host) for host in hosts]
-    if all(draft.get("reclaim_high_bytes") is None for draft in drafts):
-        return "-"
-    low = sum(draft.get("reclaim_low_bytes") or 0 for draft in drafts)
-    high = sum(draft.get("reclaim_high_bytes") or 0 for draft in drafts)
-    return f"{size(low)} to {size(high)}"
-
-
-def _undo(hosts: Sequence[HostView]) -> str:
-    glyphs = {"exact": "↩ exact", "re-creatable": "↻ re-creatable", "one-way": "✖ one-way", "none": "-"}
-    return ", ".join(sorted({glyphs.get(host.undo, host.undo) for host in hosts}))
-
-
-def _left_out(host: HostView) -> Text:
-    return Text.assemble("  ", _state(host), "  ", plain(host.host), "  ", _what(host))
-
-
-def _draft_lines(host: HostView) -> Group:
-    draft = _draft(host)
-    lines: list[RenderableType] = [
-        Text.assemble(plain(host.host, "bold"), "  ", plain(draft.get("summary", "")))
-    ]
-    lines += [
-        _line(step.get("undo"), _step_title(step), step.get("key")) for step in draft.get("steps") or ()
-    ]
-    lines += [_line("kept", kept.get("title"), kept.get("reason")) for kept in draft.get("kept") or ()]
-    lines += [
-        _line(finding.get("severity"), finding.get("code"), finding.get("detail"))
-        for finding in draft.get("findings") or ()
-    ]
-    return Group(*lines)
-
-
-def _line(word: object, title: object, more: object) -> Text:
-    return Text(f"  {clean(word or ''):12} {clean(title or '')}{f' ({clean(more)})' if more else ''}")
-
-
-def _step_title(step: Mapping[str, Any]) -> str:
-    count = step.get("size_bytes")
-    return f"{step.get('title', '')}{f', {size(count)}' if isinstance(count, int) else ''}"
 
 
 def campaigns(lines: Sequence[CampaignLine], now: datetime) -> RenderableType:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import exits
+from orchestrator.cli.consent import confirm, hosts_of, start
 from orchestrator.cli.session import Session, command
 from tasks.errors import BadInput, DockwaveError
 
@@ -196,11 +197,6 @@ def _made(view: CampaignView) -> CampaignView:
     )
 
 
-def hosts_of(view: CampaignView) -> list[Any]:
-    """All hosts of a campaign, in the order of its waves."""
-    return [host for wave in view.waves for host in wave.hosts]
-
-
 def _document(answer: dict[str, Any]) -> dict[str, str]:
     from orchestrator.campaign.plan import canonical_json
 
@@ -214,92 +210,23 @@ def check_output(output: str, *, choices: tuple[str, ...] = ("table", "json")) -
 
 
 def _show_plan(session: Session, view: CampaignView, output: str, *, details: bool) -> None:
-    from orchestrator import report
+    from orchestrator import plan_report
 
     if output == "json":
         print_json(session, view)
     else:
-        session.print(report.plan(view, details=details))
+        session.print(plan_report.plan(view, details=details))
 
 
 def _show_on_stderr(session: Session, view: CampaignView, *, details: bool) -> None:
-    from orchestrator import report
+    from orchestrator import plan_report
 
-    session.err.print(report.plan(view, details=details))
+    session.err.print(plan_report.plan(view, details=details))
 
 
 def print_json(session: Session, view: CampaignView) -> None:
     """The view as JSON, one document."""
     session.data(view.model_dump_json(indent=2))
-
-
-def radius(view: CampaignView) -> str:
-    """The blast radius in one line: what a person confirms."""
-    from orchestrator.campaign.words import plural
-
-    hosts = [host for wave in view.waves if wave.number for host in wave.hosts]
-    drafts = [host.plan or {} for host in hosts]
-    at_risk = sum(len(draft.get("containers_at_risk") or ()) for draft in drafts)
-    waves = max((wave.number for wave in view.waves), default=0)
-    together = min(view.policy.parallelism, len(hosts))
-    parts = [
-        f"{view.procedure} on {plural(len(hosts), 'host')} in {plural(waves, 'wave')}, {together} at a time"
-    ]
-    if at_risk:
-        parts.append(f"{plural(at_risk, 'running container')} may stop")
-    if any(draft.get("reclaim_high_bytes") for draft in drafts):
-        from orchestrator.report import size
-
-        parts.append(f"frees up to {size(sum(draft.get('reclaim_high_bytes') or 0 for draft in drafts))}")
-    if lost := one_way(view):
-        parts.append(f"CANNOT BE TAKEN BACK on {plural(len(lost), 'host')}")
-    return "; ".join(parts) + "."
-
-
-def one_way(view: CampaignView) -> list[str]:
-    """Hosts on which something is lost for good."""
-    return [host.host for host in hosts_of(view) if host.undo == "one-way"]
-
-
-def confirm(session: Session, view: CampaignView, *, yes: bool, allow_data_loss: bool) -> bool:
-    """Whether data loss is accepted, once a person (or --yes) has agreed; BadInput when nobody has."""
-    session.say(radius(view))
-    lost = bool(one_way(view))
-    if view.kind == "RO":
-        return allow_data_loss
-    if lost and not allow_data_loss:
-        if not session.at_terminal:
-            raise BadInput(
-                f"Steps on {len(one_way(view))} hosts cannot be taken back, and --yes does not cover those",
-                code="E_DATA_LOSS",
-                hint="Look at them with `dockwave show --details`, then accept them by --allow-data-loss.",
-            )
-        if typer.prompt(f"Type {view.id} to accept that", err=True).strip() != view.id:
-            raise _declined()
-        return True
-    if not yes:
-        if not session.at_terminal:
-            raise BadInput(
-                "Nobody is at the terminal to confirm this",
-                code="E_CONFIRM",
-                hint="Look at the plan, then add --yes.",
-            )
-        if not typer.confirm("Go ahead?", err=True):
-            raise _declined()
-    return allow_data_loss
-
-
-def _declined() -> DockwaveError:
-    return DockwaveError(
-        "Not confirmed; nothing was started", code="E_DECLINED", hint="The plan stays applicable."
-    )
-
-
-def start(session: Session, document: dict[str, str], allow_data_loss: bool) -> None:
-    """Apply the plan."""
-    from orchestrator.cli.request import author
-
-    session.client.post("/v1/apply", document | {"by": author(), "allow_data_loss": allow_data_loss})
 
 
 def _after_start(session: Session, campaign_id: str, output: str, *, watch: bool, timeout_s: float) -> None:

@@ -60,7 +60,7 @@ def show(
     ] = None,
 ) -> None:
     """Show one campaign: its hosts, results and totals."""
-    from orchestrator import report
+    from orchestrator import plan_report, report
     from orchestrator.cli.plan import check_output, print_json
 
     check_output(output)
@@ -70,7 +70,7 @@ def show(
     if output == "json":
         print_json(session, view)
     elif as_plan or view.state in {"PLANNING", "PLANNED"}:
-        session.print(report.plan(view, details=details))
+        session.print(plan_report.plan(view, details=details))
     else:
         session.print(report.result(view, datetime.now(tz=UTC), details=details))
 
@@ -149,8 +149,9 @@ def logs(
     output: Output = "table",
 ) -> None:
     """Show what one host did and said in a campaign: events, steps, output, attempt by attempt."""
+    from orchestrator.cli.consent import hosts_of
     from orchestrator.cli.hostlog import render
-    from orchestrator.cli.plan import check_output, hosts_of
+    from orchestrator.cli.plan import check_output
 
     check_output(output)
     view = session.client.campaign(campaign)

