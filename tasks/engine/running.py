@@ -47,7 +47,9 @@ def compare(before: HostFacts, now: HostFacts, *, processes: bool = True) -> Com
                 Finding(code="W_ENDED", object=was.name, detail="it ran before, and ended by itself")
             )
             continue
-        fault, finding = _judge(was, is_now, same_boot=same_boot, keeps=old.live_restore and processes)
+        excused = not same_boot or (processes and not old.live_restore)
+        keeps = same_boot and processes and old.live_restore
+        fault, finding = _judge(was, is_now, excused=excused, keeps=keeps)
         faults += [fault] if fault else []
         findings += [finding] if finding else []
     faults += _faults_around(old, new, present)
@@ -92,18 +94,16 @@ def _ended_as_jobs_do(was: Container, is_now: Container | None) -> bool:
 
 
 def _judge(
-    was: Container, is_now: Container | None, *, same_boot: bool, keeps: bool
+    was: Container, is_now: Container | None, *, excused: bool, keeps: bool
 ) -> tuple[str, Finding | None]:
     if is_now is None:
         return f"container {was.name} is gone", None
     if not is_now.running:
-        if not same_boot and not was.returns:
-            detail = (
-                f"the reboot ended it, and its restart policy {was.restart_policy or 'no'} does not start it"
-            )
+        if excused and not was.returns:
+            detail = f"it was stopped, and its restart policy {was.restart_policy or 'no'} does not start it"
             return "", Finding(code="W_NOT_RETURNED", object=was.name, detail=detail)
         return f"container {was.name} ran and is {is_now.state}", None
-    if same_boot and keeps and not _same_process(was, is_now):
+    if keeps and not _same_process(was, is_now):
         if is_now.restarts > was.restarts or was.restarts:
             detail = f"restarted by its own policy ({was.restarts} to {is_now.restarts} times)"
             return "", Finding(code="W_RESTARTING", object=was.name, detail=detail)

@@ -188,3 +188,30 @@ def test_an_engine_that_did_not_come_back_is_told_from_one_that_hangs() -> None:
 def test_parameters_that_cannot_be_meant_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         RestartParams.model_validate(values)
+
+
+def test_without_live_restore_only_a_container_with_a_policy_has_to_come_back() -> None:
+    before = _daemon(CALM, live_restore=False)
+    done = after(before, PROCEDURE.plan(before, RestartParams(allow_container_stop=True), setting()).steps)
+    assert done.engine.daemon is not None
+
+    def without(name: str) -> HostFacts:
+        assert done.engine.daemon is not None
+        stopped = {"state": "exited", "pid": 0, "exit_code": 137}
+        return _daemon(
+            done,
+            containers=tuple(
+                item.model_copy(update=stopped if item.name == name else {"pid": item.pid + 1})
+                for item in done.engine.daemon.containers
+            ),
+        )
+
+    verdict = PROCEDURE.verify(before, without("norestart"), PARAMS, ())
+    assert verdict.ok, verdict.evidence
+    assert [(finding.code, finding.object) for finding in verdict.findings] == [
+        ("W_NOT_RETURNED", "norestart")
+    ]
+    assert (
+        "container app1 ran and is exited" in PROCEDURE.verify(before, without("app1"), PARAMS, ()).evidence
+    )
+    assert PROCEDURE.differences(before, without("norestart")) == ("container norestart ran and is exited",)
