@@ -42,7 +42,7 @@ def check(
     problems: Problems,
     *,
     unknown_key_fix: Callable[[Loc], str],
-    instead: Mapping[str, Text],
+    instead: Mapping[str, Any],
 ) -> Checked[M] | None:
     """Give a document's sound part, or None when nothing can be kept; problems are added.
 

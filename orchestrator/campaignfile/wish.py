@@ -1,0 +1,75 @@
+"""What a campaign file asks of POST /v1/plans; keys it leaves out are left out, so that flags and defaults decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.waves import MAX_COUNT
+from orchestrator.campaignfile.rollout import Ramp, Rule
+from orchestrator.campaignfile.schema import CampaignFile
+
+
+def wish_of(file: CampaignFile) -> dict[str, Any]:
+    """The part of the request's body that the file decides, but for procedure, parameters and hosts."""
+    wish = {
+        "waves": _waves(file),
+        "parallelism": file.parallelism,
+        "delay_s": file.delay,
+        "monitor_s": file.monitor,
+        "max_failures": None if file.max_failures is None else share_text(file.max_failures),
+        "stop_rules": None if file.stop_rules is None else [_rule(rule) for rule in file.stop_rules],
+        "rollback_failed": file.rollback.failed_hosts,
+        "rollback_parallelism": file.rollback.parallelism,
+        "timeout_s": file.clocks.host.stop,
+        "ttl_s": file.plan.expires,
+        "delivery": _delivery(file) or None,
+        "allow_unreachable": file.targets.allow_unreachable,
+        "reason": file.reason,
+    }
+    return {key: value for key, value in wish.items() if value is not None}
+
+
+def share_text(share: Share) -> str:
+    """The share as a flag takes it: "3", "10%", "0.5%"."""
+    number = f"{share.value:.6f}".rstrip("0").rstrip(".")
+    return f"{number}%" if share.percent else number
+
+
+def ramp_sizes(ramp: Ramp) -> tuple[int, ...]:
+    """Sizes of the waves of a ramp, the last of which repeats."""
+    most = ramp.most or MAX_COUNT
+    sizes = [ramp.first]
+    while sizes[-1] < most:
+        sizes.append(min(most, sizes[-1] * ramp.factor))
+    return tuple(sizes)
+
+
+def _waves(file: CampaignFile) -> str | None:
+    if file.ramp is not None:
+        return ",".join(str(size) for size in ramp_sizes(file.ramp))
+    if file.waves is None:
+        return None
+    return ",".join(share_text(wave.share) for wave in file.waves)
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    action = f"rollback-{rule.scope}" if rule.action == "rollback" else rule.action
+    return {
+        "kind": rule.kind,
+        "tolerate": share_text(rule.tolerate),
+        "min_sample": rule.min_sample,
+        "scope": rule.scope,
+        "action": action,
+        "waves": list(rule.waves or ()),
+        "from_wave": rule.from_wave or 1,
+    }
+
+
+def _delivery(file: CampaignFile) -> dict[str, Any]:
+    given = {
+        "max_attempts": file.retries.attempts,
+        "max_orders": file.retries.orders,
+        **{f"{name}_s": getattr(file.delivery, name) for name in type(file.delivery).model_fields},
+    }
+    return {key: value for key, value in given.items() if value is not None}
