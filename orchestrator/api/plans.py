@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -12,14 +13,58 @@ from orchestrator.api.contract import Service
 from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
+from orchestrator.campaign.campaign import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
 from orchestrator.campaign.plan import plan_hash
-from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.policy import MAX_PARALLELISM, make_policy
+from orchestrator.campaign.waves import MAX_COUNT, parse_share
 from orchestrator.planning import NewPlan
 from tasks import catalog
-from tasks.model import Protect
+from tasks.model import Kind, Protect
 
 Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
+#: a wait that would be a busy loop if it were shorter
+Patience = Annotated[float, Field(ge=1, le=7 * 86_400, allow_inf_nan=False)]
+Slots = Annotated[int, Field(strict=True, ge=1, le=MAX_PARALLELISM)]
+Times = Annotated[int, Field(strict=True, ge=1, le=100)]
+WaveNumber = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
+
+
+class StopRuleBody(Body):
+    """When the campaign stops: more hosts of a kind than tolerated."""
+
+    kind: FailureKind = FailureKind.ANY
+    tolerate: Annotated[str, Field(max_length=32)]
+    min_sample: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)] = 0
+    scope: Scope = Scope.WAVE
+    action: StopAction = StopAction.HALT
+    waves: Annotated[list[WaveNumber], Field(default_factory=list, max_length=100)]
+    from_wave: WaveNumber = 1
+
+    def rule(self) -> StopRule:
+        """The rule; ValueError when it tolerates what is no share."""
+        return StopRule(
+            kind=self.kind,
+            tolerate=parse_share(self.tolerate, zero=True),
+            min_sample=self.min_sample,
+            scope=self.scope,
+            action=self.action,
+            waves=tuple(self.waves),
+            from_wave=self.from_wave,
+        )
+
+
+class DeliveryBody(Body):
+    """How patient the orchestrator is with hosts that say nothing; what is left out is as by default."""
+
+    max_attempts: Times | None = None
+    max_orders: Times | None = None
+    heartbeat_timeout_s: Patience | None = None
+    order_ttl_s: Patience | None = None
+    resend_after_s: Patience | None = None
+    ask_every_s: Patience | None = None
+    unknown_grace_s: Seconds | None = None
+    unknown_wait_s: Seconds | None = None
 
 
 class PlanBody(Body):
@@ -30,10 +75,18 @@ class PlanBody(Body):
     hosts: Annotated[list[HostBody], Field(min_length=1, max_length=20_000)]
     protect: ProtectBody = Protect()
     waves: Annotated[str, Field(max_length=10_000)] | None = None
-    parallelism: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    parallelism: Slots | None = None
     delay_s: Seconds = 0.0
     monitor_s: Seconds = 0.0
     max_failures: Annotated[str, Field(max_length=32)] | None = None
+    stop_rules: Annotated[list[StopRuleBody], Field(max_length=50)] | None = None
+    rollback_failed: Annotated[bool, Field(strict=True)] = True
+    rollback_parallelism: Slots = 1
+    #: how long one attempt may take on a host; what the procedure says without it
+    timeout_s: Patience | None = None
+    #: how long the plan may wait to be applied
+    ttl_s: Patience = 86_400.0
+    delivery: DeliveryBody = DeliveryBody()
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
     reason: Text = ""
     author: Text = ""
@@ -77,14 +130,7 @@ def _request(body: PlanBody) -> NewPlan:
     procedure = catalog.find(body.procedure)
     params = catalog.parse_params(procedure, dict(body.params))
     try:
-        policy = make_policy(
-            procedure.spec.kind,
-            waves=body.waves,
-            parallelism=body.parallelism,
-            delay_s=body.delay_s,
-            monitor_s=body.monitor_s,
-            max_failures=body.max_failures,
-        )
+        policy = _policy(body, procedure.spec.kind)
     except ValueError as error:
         raise Problem(
             422, "E_POLICY", str(error), where="body", fix="See docs/cli.md, rollout options."
@@ -98,7 +144,25 @@ def _request(body: PlanBody) -> NewPlan:
         author=body.author,
         reason=body.reason,
         allow_unreachable=body.allow_unreachable,
+        timeout_s=body.timeout_s,
+        ttl_s=body.ttl_s,
     )
+
+
+def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
+    rules = None if body.stop_rules is None else tuple(rule.rule() for rule in body.stop_rules)
+    policy = make_policy(
+        kind,
+        waves=body.waves,
+        parallelism=body.parallelism,
+        delay_s=body.delay_s,
+        monitor_s=body.monitor_s,
+        max_failures=body.max_failures,
+        stop_rules=rules,
+        rollback_failed=body.rollback_failed,
+        rollback_parallelism=body.rollback_parallelism,
+    )
+    return replace(policy, **body.delivery.model_dump(exclude_none=True))
 
 
 def _document(body: ApplyBody) -> bytes:
