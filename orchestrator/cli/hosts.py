@@ -96,6 +96,9 @@ def show_host(
 @command
 def check(
     session: Session,
+    pattern: Annotated[
+        str | None, typer.Argument(metavar="[PATTERN]", help="Only these hosts; the same as -l.")
+    ] = None,
     inventory: Files = None,
     limit: Limit = None,
     output: Annotated[
@@ -105,7 +108,7 @@ def check(
     """Check the inventory, then whether each SSH host is reachable, known and fit for work; changes nothing."""
     from orchestrator.inventory.probe import check_hosts
 
-    loaded, hosts = _chosen(session, inventory, limit)
+    loaded, hosts = _chosen(session, inventory, pattern if limit is None else limit)
     session.say(
         f"inventory is sound: {len(loaded.hosts)} hosts, {len(loaded.groups)} groups; looking at {len(hosts)}"
     )

@@ -25,11 +25,12 @@ _PATIENCE_S = 600.0
 @command
 def trust(
     session: Session,
+    pattern: Annotated[str | None, typer.Argument(metavar="[PATTERN]", help="Only these hosts.")] = None,
     inventory: Annotated[
         list[Path] | None, typer.Option("-i", "--inventory", metavar="FILE", help="Inventory; repeatable.")
     ] = None,
     limit: Annotated[
-        str | None, typer.Option("-l", "--limit", metavar="PATTERN", help="Only these hosts.")
+        str | None, typer.Option("-l", "--limit", metavar="PATTERN", help="The same as PATTERN.")
     ] = None,
     fingerprint: Annotated[
         list[str] | None,
@@ -50,7 +51,7 @@ def trust(
     from tasks.model import Transport
 
     loaded = load_inventory(inventory_files(inventory, "" if inventory else session.settings.inventory))
-    chosen = select(loaded, "all" if limit is None else limit, read_file=read_names_file)
+    chosen = select(loaded, _chosen(pattern, limit), read_file=read_names_file)
     hosts = [host for host in chosen if host.transport is Transport.SSH]
     if not hosts:
         raise BadInput(
@@ -69,6 +70,12 @@ def trust(
     session.say(f"{added} keys recorded.")
     if any(answer.get("error") for answer in answers):
         raise typer.Exit(exits.EXCEPTIONS)
+
+
+def _chosen(pattern: str | None, limit: str | None) -> str:
+    if pattern is not None and limit is not None:
+        raise BadInput("Hosts are chosen twice, by PATTERN and by -l", hint="Give one of them.")
+    return next((text for text in (pattern, limit) if text is not None), "all")
 
 
 def _plain(hosts: Sequence[Host]) -> Any:
