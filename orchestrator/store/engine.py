@@ -80,9 +80,13 @@ def _sqlite_begins(connection: Connection) -> None:
 
 def _postgresql(url: URL) -> Engine:
     # every wait has an end: a hung or half-open database must not hold the loop for ever
-    options = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+    given = url.query.get("options", "")
+    options = given if isinstance(given, str) else " ".join(given)
+    options += (
+        " -c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+    )
     return create_engine(
-        url.set(drivername="postgresql+psycopg"),
+        url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_pre_ping=True,
         pool_timeout=10,
         connect_args={"connect_timeout": 5, "options": options, "application_name": "dockwave"},
