@@ -50,22 +50,29 @@ def show(
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Every schema we promise to keep, by name."""
+    from orchestrator.campaignfile.schema import campaign_json_schema
     from orchestrator.inventory.schema import inventory_json_schema
     from orchestrator.views import CampaignView
 
-    return {"inventory": inventory_json_schema(), "campaign": CampaignView.model_json_schema()}
+    return {
+        "inventory": inventory_json_schema(),
+        "campaign": CampaignView.model_json_schema(),
+        "campaign-file": campaign_json_schema(),
+    }
 
 
 @schema_app.command("export")
 @command
 def export(
     session: Session,
-    name: Annotated[str | None, typer.Argument(help="inventory or campaign; all without it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="inventory, campaign or campaign-file; all without it.")
+    ] = None,
     directory: Annotated[
         Path | None, typer.Option("--directory", metavar="DIR", help="Write NAME.schema.json.")
     ] = None,
 ) -> None:
-    """Print or write the JSON Schemas of the inventory file and of `show -o json`."""
+    """Print or write the JSON Schemas of the inventory file, of `show -o json` and of the campaign file."""
     found = schemas()
     if name is not None and name not in found:
         raise BadInput(f"There is no schema {name[:80]!r}", hint=f"Schemas: {', '.join(found)}.")

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import catalogue, config, hosts, plan, processes, show, trust
+from orchestrator.cli import campaign, catalogue, config, hosts, plan, processes, show, trust
 
 app = typer.Typer(
     name="dockwave",
@@ -29,6 +29,7 @@ app.command(rich_help_panel=_CAMPAIGNS)(show.watch)
 app.command(rich_help_panel=_CAMPAIGNS)(show.why)
 app.command(rich_help_panel=_CAMPAIGNS)(show.abort)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
+app.add_typer(campaign.campaign_app, name="campaign", rich_help_panel=_CAMPAIGNS)
 app.command(rich_help_panel=_FLEET)(catalogue.procedures)
 app.add_typer(hosts.hosts_app, name="hosts", rich_help_panel=_FLEET)
 hosts.hosts_app.command("trust")(trust.trust)

@@ -17,9 +17,24 @@ from tasks.errors import BadInput, DockwaveError
 if TYPE_CHECKING:
     from orchestrator.views import CampaignView
 
-Procedure = Annotated[str, typer.Argument(help="Name of the procedure; `dockwave procedures` lists them.")]
+Procedure = Annotated[
+    str | None,
+    typer.Argument(help="Name of the procedure, unless -f says it; `dockwave procedures` lists them."),
+]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Campaign file; flags win over it: docs/campaign-file.md."
+    ),
+]
+Options = Annotated[
+    list[str],
+    typer.Option(
+        "--option", "-O", metavar="KEY=VALUE", help="Any option of a campaign file: -O 'order={by: name}'."
+    ),
+]
 On = Annotated[
-    str,
+    str | None,
     typer.Option("--on", metavar="PATTERN", help='Hosts: "web*:!web3", "prod:&eu", "region=eu,tier!=front".'),
 ]
 Inventory = Annotated[
@@ -31,9 +46,9 @@ Set = Annotated[
 Waves = Annotated[str | None, typer.Option(metavar="LIST", help="Sizes of the waves: 1,10%,rest.")]
 Parallel = Annotated[int | None, typer.Option(metavar="N", help="Hosts changing at the same time.")]
 Monitor = Annotated[
-    str, typer.Option(metavar="TIME", help="How long each host is watched after its change: 30s.")
+    str | None, typer.Option(metavar="TIME", help="How long each host is watched after its change: 30s.")
 ]
-Delay = Annotated[str, typer.Option(metavar="TIME", help="Pause between waves: 5m.")]
+Delay = Annotated[str | None, typer.Option(metavar="TIME", help="Pause between waves: 5m.")]
 MaxFailures = Annotated[
     str | None,
     typer.Option(metavar="N|P%", help="Failures tolerated in the whole campaign; one more stops it."),
@@ -41,7 +56,7 @@ MaxFailures = Annotated[
 AllowUnreachable = Annotated[
     bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
 ]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
+Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for the record.")]
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="table|json", help="json is stable: docs/cli.md.")
 ]
@@ -59,17 +74,19 @@ PLANNING_S = 600.0
 @command
 def plan(
     session: Session,
-    procedure: Procedure,
-    on: On,
+    procedure: Procedure = None,
+    on: On = None,
+    file: File = None,
     inventory: Inventory = [],  # noqa: B006 - typer copies it
     set_: Set = [],  # noqa: B006 - typer copies it
+    options: Options = [],  # noqa: B006 - typer copies it
     waves: Waves = None,
     parallel: Parallel = None,
-    monitor: Monitor = "0",
-    delay: Delay = "0",
+    monitor: Monitor = None,
+    delay: Delay = None,
     max_failures: MaxFailures = None,
     allow_unreachable: AllowUnreachable = False,
-    reason: Reason = "",
+    reason: Reason = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the plan here, for `apply`.")
     ] = None,
@@ -120,17 +137,19 @@ def apply(
 @command
 def run(
     session: Session,
-    procedure: Procedure,
-    on: On,
+    procedure: Procedure = None,
+    on: On = None,
+    file: File = None,
     inventory: Inventory = [],  # noqa: B006 - typer copies it
     set_: Set = [],  # noqa: B006 - typer copies it
+    options: Options = [],  # noqa: B006 - typer copies it
     waves: Waves = None,
     parallel: Parallel = None,
-    monitor: Monitor = "0",
-    delay: Delay = "0",
+    monitor: Monitor = None,
+    delay: Delay = None,
     max_failures: MaxFailures = None,
     allow_unreachable: AllowUnreachable = False,
-    reason: Reason = "",
+    reason: Reason = None,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
     yes: Yes = False,
     allow_data_loss: DataLoss = False,
@@ -158,7 +177,8 @@ def _asked(values: dict[str, Any]) -> Any:
     from orchestrator.cli.request import Asked
 
     wanted = {name: values[name] for name in Asked.__dataclass_fields__ if name in values}
-    return Asked(**(wanted | {"inventory": tuple(values["inventory"]), "set_": tuple(values["set_"])}))
+    lists = {name: tuple(values[name]) for name in ("inventory", "set_", "options")}
+    return Asked(**(wanted | lists))
 
 
 def make(session: Session, asked: Any) -> CampaignView:
@@ -167,7 +187,9 @@ def make(session: Session, asked: Any) -> CampaignView:
 
     body = body_of(asked, session.settings.inventory)
     campaign_id = str(session.client.post("/v1/plans", body)["id"])
-    session.say(f"Campaign {campaign_id}: asking {len(body['hosts'])} hosts what {asked.procedure} would do.")
+    session.say(
+        f"Campaign {campaign_id}: asking {len(body['hosts'])} hosts what {body['procedure']} would do."
+    )
     deadline, after = time.monotonic() + PLANNING_S, 0
     while True:
         view = session.client.campaign(campaign_id, full=False)
@@ -221,7 +243,7 @@ def _show_plan(session: Session, view: CampaignView, output: str, *, details: bo
 def _show_on_stderr(session: Session, view: CampaignView, *, details: bool) -> None:
     from orchestrator import plan_report
 
-    session.err.print(plan_report.plan(view, details=details))
+    session.print(plan_report.plan(view, details=details), progress=True)
 
 
 def print_json(session: Session, view: CampaignView) -> None:

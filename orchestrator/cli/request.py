@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.campaign.policy import MAX_PARALLELISM
 from orchestrator.campaign.waves import parse_share, parse_waves
+from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_canaries
+from orchestrator.campaignfile.load import Campaign, load_campaign_file
+from orchestrator.campaignfile.wish import wish_of
 from orchestrator.cli.flags import duration, settings_of, whole
 from orchestrator.cli.hosts import inventory_files, read_names_file
 from orchestrator.inventory.load import load_inventory
-from orchestrator.inventory.selection import select
+from orchestrator.inventory.selection import SelectionError, select
 from tasks import catalog
+from tasks.catalog import AnyProcedure
 from tasks.errors import BadInput
-from tasks.model import Inventory
+from tasks.model import Host, Inventory, Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The flags of `plan` and `run`, as typed."""
+    """The flags of `plan` and `run`, as typed; None where nothing was."""
 
-    procedure: str
-    on: str
+    procedure: str | None
+    on: str | None
     inventory: tuple[Path, ...]
+    file: Path | None = None
+    options: tuple[str, ...] = ()
     set_: tuple[str, ...] = ()
     waves: str | None = None
     parallel: int | None = None
-    monitor: str = "0"
-    delay: str = "0"
+    monitor: str | None = None
+    delay: str | None = None
     max_failures: str | None = None
     allow_unreachable: bool = False
-    reason: str = ""
+    reason: str | None = None
 
 
 def inventory_of(files: Sequence[Path], configured: str) -> Inventory:
@@ -43,30 +49,103 @@ def inventory_of(files: Sequence[Path], configured: str) -> Inventory:
 
 
 def body_of(asked: Asked, configured: str) -> dict[str, Any]:
-    """The body of POST /v1/plans."""
+    """The body of POST /v1/plans: what flags say, then what the campaign file says, then defaults."""
+    flags = _flags(asked)
+    if asked.file is None and not asked.options:
+        return _body_of_flags(asked, flags, configured)
+    campaign = load_campaign_file(
+        asked.file,
+        procedure=asked.procedure,
+        match=asked.on,
+        options=asked.options,
+        given=lambda procedure: _params(asked, procedure),
+    )
+    file = campaign.model
+    wish = wish_of(file)
+    if "max_failures" in flags:
+        wish.pop("stop_rules", None)
+    wish |= flags
+    inventory = inventory_of(asked.inventory, configured)
+    hosts = chosen(inventory, campaign)
+    if file.canary is not None:
+        wish["waves"] = waves_of(campaign, hosts, wish.get("waves"))
+    return _body(file.procedure, campaign.params, inventory, hosts) | wish
+
+
+def chosen(inventory: Inventory, campaign: Campaign) -> tuple[Host, ...]:
+    """The hosts of a campaign file, in the order it asks for; a bad pattern is told with its place in the file."""
+    file = campaign.model
+    try:
+        hosts = select(inventory, file.targets.match, read_file=read_names_file)
+    except SelectionError as error:
+        place = campaign.match_place
+        raise SelectionError(
+            tuple(
+                replace(problem, file=place.file, line=place.line, column=place.column)
+                for problem in error.problems
+            )
+        ) from None
+    return arrange(hosts, order=file.order, spread=file.spread, canary=file.canary)
+
+
+def waves_of(campaign: Campaign, hosts: Sequence[Host], waves: str | None) -> str:
+    """The waves of a campaign with canaries."""
+    reading = catalog.find(campaign.model.procedure).spec.kind is Kind.READ_ONLY
+    canaries = canary_count(hosts, campaign.model.canary)
+    return waves_with_canaries(hosts, canaries, waves, "rest" if reading else "10%,rest")
+
+
+def _body_of_flags(asked: Asked, flags: dict[str, Any], configured: str) -> dict[str, Any]:
+    if asked.procedure is None:
+        raise BadInput(
+            "Missing argument PROCEDURE: nothing says what to do",
+            hint="Name a procedure (`dockwave procedures` lists them), or a campaign file with -f.",
+        )
     procedure = catalog.find(asked.procedure)
-    params = settings_of(asked.set_, procedure.params_type.model_json_schema())
+    if asked.on is None:
+        raise BadInput(
+            "Missing option --on: nothing says on which hosts",
+            hint="Write --on PATTERN such as 'web*:!web3', or --on all for every host.",
+        )
+    params = _params(asked, procedure)
     catalog.parse_params(procedure, params)
     inventory = inventory_of(asked.inventory, configured)
     hosts = select(inventory, asked.on, read_file=read_names_file)
+    return _body(asked.procedure, params, inventory, hosts) | flags
+
+
+def _body(
+    procedure: str, params: Mapping[str, Any], inventory: Inventory, hosts: Sequence[Host]
+) -> dict[str, Any]:
     return {
-        "procedure": asked.procedure,
-        "params": params,
+        "procedure": procedure,
+        "params": dict(params),
         "hosts": [asdict(host) for host in hosts],
         "protect": asdict(inventory.protect),
+        "author": author(),
+    }
+
+
+def _params(asked: Asked, procedure: AnyProcedure) -> dict[str, Any]:
+    return settings_of(asked.set_, procedure.params_type.model_json_schema())
+
+
+def _flags(asked: Asked) -> dict[str, Any]:
+    """What flags decide; nothing for those that were not given."""
+    found = {
         "waves": _checked("--waves", asked.waves, parse_waves),
         "parallelism": None
         if asked.parallel is None
         else whole("--parallel", asked.parallel, least=1, most=MAX_PARALLELISM),
-        "monitor_s": duration("--monitor", asked.monitor),
-        "delay_s": duration("--delay", asked.delay),
+        "monitor_s": None if asked.monitor is None else duration("--monitor", asked.monitor),
+        "delay_s": None if asked.delay is None else duration("--delay", asked.delay),
         "max_failures": _checked(
             "--max-failures", asked.max_failures, lambda text: parse_share(text, zero=True)
         ),
-        "allow_unreachable": asked.allow_unreachable,
-        "reason": one_line("--reason", asked.reason),
-        "author": author(),
+        "allow_unreachable": asked.allow_unreachable or None,
+        "reason": None if asked.reason is None else one_line("--reason", asked.reason),
     }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def author() -> str:

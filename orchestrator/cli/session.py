@@ -102,7 +102,13 @@ class Session:
     def _console(self, *, stderr: bool) -> Console:
         from rich.console import Console
 
-        return Console(stderr=stderr, no_color=self._no_color or None, highlight=False, soft_wrap=False)
+        class PipeConsole(Console):
+            """A console that lets the one place for errors see a closed pipe."""
+
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError
+
+        return PipeConsole(stderr=stderr, no_color=self._no_color or None, highlight=False)
 
     @cached_property
     def client(self) -> Client:
@@ -122,12 +128,13 @@ class Session:
 
         print(clean(text, limit=4000), file=sys.stderr, flush=True)
 
-    def print(self, what: RenderableType) -> None:
-        """Show something on standard output; in a pipe it is as wide as it needs, so that nothing is cut."""
-        if not self.out.is_terminal:
-            unbounded = self.out.options.update(max_width=_PIPE_WIDTH)
-            self.out.width = max(self.out.width, self.out.measure(what, options=unbounded).maximum)
-        self.out.print(what)
+    def print(self, what: RenderableType, *, progress: bool = False) -> None:
+        """Show something on standard output (or as progress); in a pipe it is as wide as it needs: nothing is cut."""
+        console = self.err if progress else self.out
+        if not console.is_terminal:
+            unbounded = console.options.update(max_width=_PIPE_WIDTH)
+            console.width = max(console.width, console.measure(what, options=unbounded).maximum)
+        console.print(what)
 
     def data(self, text: str) -> None:
         """Data for standard output, as it is: callers have cleaned or encoded it."""

@@ -345,3 +345,19 @@ assert CliRunner().invoke(app, ["worker"]).exit_code == 2
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("argv", [("procedures",), ("procedures", "-o", "json")])
+def test_a_reader_that_goes_away_is_no_failure_to_talk_about(argv: tuple[str, ...]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator.cli", *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(60) == 141
+    process.stderr.close()
