@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tasks.connection import Command, Connection
-from tasks.procedure import Record, WriteStep
+from tasks.model import UndoClass
+from tasks.procedure import Record, RunStep, Step, WriteStep
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 #: files that are captured, also when they are absent
@@ -48,23 +49,55 @@ def read_files(host: Connection) -> tuple[ConfigFile, ...]:
 
 def restore_steps(before: tuple[ConfigFile, ...], now: tuple[ConfigFile, ...]) -> tuple[WriteStep, ...]:
     """Steps that write back what differs and remove what was not there."""
-    then, present = {file.path: file for file in before}, {file.path: file for file in now}
-    steps = []
-    for path in sorted(then.keys() | present.keys()):
-        old, new = then.get(path), present.get(path)
-        if old == new or (old is not None and old.truncated):
-            continue
-        verb = "Restore" if old is not None else "Remove"
-        steps.append(
-            WriteStep(
-                key=f"restore:{path}",
-                title=f"{verb} {path}",
-                path=path,
-                content=None if old is None else old.content,
-                mode=0o644 if old is None else old.mode,
-            )
+    then = {file.path: file for file in before}
+    return tuple(
+        WriteStep(
+            key=f"restore:{path}",
+            title=f"{'Restore' if path in then else 'Remove'} {path}",
+            path=path,
+            content=then[path].content if path in then else None,
+            mode=then[path].mode if path in then else 0o644,
         )
-    return tuple(steps)
+        for path in _to_restore(before, now)
+    )
+
+
+def copy_back_steps(
+    before: tuple[ConfigFile, ...], now: tuple[ConfigFile, ...], directory: str
+) -> tuple[Step, ...]:
+    """The same from the copies in a snapshot directory, so that no content travels with a plan."""
+    then = {file.path for file in before}
+    return tuple(
+        RunStep(
+            key=step.key,
+            title=step.title,
+            argv=("cp", "--archive", "--remove-destination", "--", f"{directory}{step.path}", step.path),
+        )
+        if step.path in then
+        else step
+        for step in restore_steps(before, now)
+    )
+
+
+def keep_step(files: tuple[ConfigFile, ...], directory: str) -> RunStep:
+    """Copy configuration files, with owner and mode, below the snapshot directory."""
+    paths = tuple(file.path for file in files)
+    return RunStep(
+        key="keep-config",
+        title=f"Keep {', '.join(paths)}",
+        argv=("cp", "--archive", "--dereference", "--parents", "--", *paths, "."),
+        cwd=directory,
+        undo=UndoClass.NONE,
+    )
+
+
+def _to_restore(before: tuple[ConfigFile, ...], now: tuple[ConfigFile, ...]) -> tuple[str, ...]:
+    then, present = {file.path: file for file in before}, {file.path: file for file in now}
+    return tuple(
+        path
+        for path in sorted(then.keys() | present.keys())
+        if then.get(path) != present.get(path) and not (path in then and then[path].truncated)
+    )
 
 
 def differing(before: tuple[ConfigFile, ...], now: tuple[ConfigFile, ...]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from tasks.connection import Connection
 from tasks.engine import preconditions as must
 from tasks.engine.family import members_of
@@ -22,6 +24,12 @@ class HoldParams(Params):
     state: Literal["held", "released"]
     #: names, or "set": every engine package that is installed
     packages: tuple[PackageName, ...] | Literal["set"] = "set"
+
+    @field_validator("packages", mode="before")
+    @classmethod
+    def _word(cls, value: object) -> object:
+        """Take the word in a list of its own for the word: a command line cannot tell them apart."""
+        return "set" if value in (["set"], ("set",)) else value
 
 
 class Hold:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from tasks.engine.cached import Cache
 from tasks.engine.family import ALL_NAMES
-from tasks.engine.files import differing, restore_steps
+from tasks.engine.files import copy_back_steps, differing, restore_steps
 from tasks.engine.host_facts import HostFacts
 from tasks.engine.marks import mark_steps
 from tasks.engine.running import compare, stopped_since
@@ -27,11 +27,12 @@ def return_draft(
     hold: Iterable[str] | None = None,
     accept_store: bool = False,
     wake: bool = False,
+    by_reference: bool = False,
 ) -> Draft:
     """Steps that bring a host back to its snapshot: what is missing now, and nothing when it is there already.
 
     `hold` names the packages to be on hold afterwards where that is not simply those of the snapshot; `wake` starts
-    the containers that the change has stopped.
+    the containers that the change has stopped; `by_reference` copies files on the host instead of carrying them.
     """
     if not accept_store:
         _refuse_unsafe(before, now)
@@ -42,7 +43,9 @@ def return_draft(
         install = swap_steps(now, _install_previous(now.cache, back, going, lock_timeout_s))
     elif now.installed.audit:
         install = (configure_step(),)
-    files = restore_steps(before.files, now.files)
+    files: tuple[Step, ...] = restore_steps(before.files, now.files)
+    if by_reference:
+        files = copy_back_steps(before.files, now.files, now.cache.directory)
     marks = mark_steps(before.installed, now.installed, lost=back, hold=hold)
     start = start_steps() if install or _stale(before, now, configuration_changed=bool(files)) else ()
     # files come before packages: the packages' own scripts start the engine, which shall find its configuration

@@ -11,6 +11,7 @@ from tasks.connection import Connection
 from tasks.engine import preconditions as must
 from tasks.engine.cached import cache_step
 from tasks.engine.family import COMPANIONS, MEMBERS, main_package
+from tasks.engine.files import keep_step
 from tasks.engine.goal import SNAPSHOT_PATTERN, Goal, find_goal
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.marks import mark_steps
@@ -179,7 +180,12 @@ def _steps(
     if before.goal is not None:
         seen = facts.model_copy(update={"cache": before.goal.cache})
         draft = return_draft(
-            before.goal.snapshot, seen, lock_timeout_s=params.lock_timeout_s, hold=hold, accept_store=True
+            before.goal.snapshot,
+            seen,
+            lock_timeout_s=params.lock_timeout_s,
+            hold=hold,
+            accept_store=True,
+            by_reference=True,
         )
         return draft.steps
     changing = {name: version for name, version in target.items() if facts.installed.version(name) != version}
@@ -222,7 +228,10 @@ def _keep_present(
     present = {
         name: version for name, version in _present(before, target).items() if name in before.obtainable
     }
-    return (cache_step(present, setting.snapshot_dir),) if facts.cache.missing(present) else ()
+    if not facts.cache.missing(present):
+        return ()
+    keep = (keep_step(before.files, setting.snapshot_dir),) if before.files else ()
+    return (*keep, cache_step(present, setting.snapshot_dir))
 
 
 def _require_goal(facts: RollbackFacts, params: RollbackParams) -> None:

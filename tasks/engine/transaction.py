@@ -79,9 +79,9 @@ def parse_simulation(text: str) -> tuple[Change, ...]:
         if match := _INST.match(line):
             old = match["old"] or ""
             action = Action.UPGRADE if old else Action.INSTALL
-            found.append(Change(action=action, name=match["name"].split(":")[0], old=old, new=match["new"]))
+            found.append(Change(action=action, name=match["name"], old=old, new=match["new"]))
         elif match := _REMV.match(line):
-            name = match["name"].split(":")[0]
+            name = match["name"]
             found.append(Change(action=Action.REMOVE, name=name, old=match["old"] or ""))
     return tuple(found)
 

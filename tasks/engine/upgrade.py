@@ -11,6 +11,7 @@ from tasks.engine import preconditions as must
 from tasks.engine import start_budget
 from tasks.engine.cached import cache_step
 from tasks.engine.family import ALL_NAMES, Family, main_package
+from tasks.engine.files import keep_step
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.marks import mark_step, mark_steps
 from tasks.engine.proof import prove
@@ -164,6 +165,8 @@ def _install_steps(
             hint="Nothing was installed. Look at free space and at the output of the step `cache`.",
         )
     if missing:
+        if before.files:
+            steps.append(keep_step(before.files, setting.snapshot_dir))
         steps.append(cache_step(wanted, setting.snapshot_dir))
     if params.refresh_index:
         steps.append(_apt("refresh", "Refresh the package index", update_argv(params.lock_timeout_s)))

@@ -44,9 +44,11 @@ def is_major_change(left: str, right: str) -> bool:
 def same_release(running: str, package: str) -> bool:
     """Whether a version a daemon reports is the one a package version stands for.
 
-    Distributions keep "+dfsg1" in what the daemon reports, Docker's own packages report numbers only.
+    Distributions keep "+dfsg1" in what the daemon reports, Docker's own packages report numbers only; a release
+    candidate is 28.0.0-rc.1 to itself and 28.0.0~rc.1 to its package.
     """
-    return bool(running) and (running == upstream(package) or running == core(package))
+    said = running.replace("-", "~")
+    return bool(said) and said in {upstream(package), core(package)}
 
 
 def at_least(version: str, *numbers: int) -> bool:

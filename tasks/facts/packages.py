@@ -15,7 +15,7 @@ VERSION_PATTERN = r"^(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*$"
 #: a Debian package name
 NAME_PATTERN = r"^[a-z0-9][a-z0-9+.-]+$"
 
-_QUERY = "${binary:Package}\\t${Version}\\t${db:Status-Abbrev}\\n"
+_QUERY = "${Package}\\t${Version}\\t${db:Status-Abbrev}\\t${Architecture}\\n"
 #: bytes of package lists read at most; a big server has about 150 KiB
 _LIMIT = 8 << 20
 _TIMEOUT_S = 120.0
@@ -96,13 +96,18 @@ class Installed(Record):
 
 
 def parse_dpkg_query(text: str) -> dict[str, Package]:
-    """Packages by name, from lines of name, version and status; lines of another shape are left out."""
-    found = {}
-    for line in text.splitlines():
-        fields = line.split("\t")
-        if len(fields) == 3 and fields[0]:
-            found[fields[0]] = Package(version=fields[1], status=fields[2].rstrip())
-    return found
+    """Packages by name as apt writes it: the architecture is part of it only where it is not the host's own.
+
+    dpkg's own architecture is the host's. Lines of another shape are left out.
+    """
+    rows = [fields for line in text.splitlines() if len(fields := line.split("\t")) == 4 and fields[0]]
+    native = {"all", "", *(fields[3] for fields in rows if fields[0] == "dpkg")}
+    return {
+        name if architecture in native else f"{name}:{architecture}": Package(
+            version=version, status=status.rstrip()
+        )
+        for name, version, status, architecture in rows
+    }
 
 
 def parse_madison(text: str) -> dict[str, tuple[Available, ...]]:

@@ -46,6 +46,10 @@ def test_the_set_is_every_engine_package_that_is_installed() -> None:
     assert PROCEDURE.plan(_held(set(OLD)), HoldParams(state="held"), setting()).summary == "held already"
 
 
+def test_the_word_for_the_set_may_come_as_a_list_of_one() -> None:
+    assert HoldParams.model_validate({"state": "held", "packages": ["set"]}).packages == "set"
+
+
 def test_a_hold_that_did_not_take_is_not_believed() -> None:
     verdict = PROCEDURE.verify(FACTS, FACTS, HoldParams(state="held"), ())
     assert not verdict.ok

@@ -61,7 +61,7 @@ def test_versions_tell_installed_running_available_and_held_apart() -> None:
 
 
 def test_an_upgraded_host_that_still_serves_the_old_engine_is_told() -> None:
-    installed = "".join(f"{name}\t{version}\tii \n" for name, version in NEW.items())
+    installed = "".join(f"{name}\t{version}\tii \tall\n" for name, version in NEW.items())
     facts = VERSIONS.gather(lab_host({"dpkg-query": installed}), VersionsParams(), setting())
     verdict = VERSIONS.verify(facts, facts, VersionsParams(), ())
     assert verdict.data["daemon_restart_pending"] is True

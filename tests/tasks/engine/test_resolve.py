@@ -87,7 +87,7 @@ def test_a_set_apt_cannot_install_is_refused_in_its_words() -> None:
 
 
 def test_a_step_back_is_known_as_one() -> None:
-    installed = "".join(f"{name}\t{version}\tii \n" for name, version in NEW.items())
+    installed = "".join(f"{name}\t{version}\tii \tall\n" for name, version in NEW.items())
     resolution = lab_facts("20.10", {"dpkg-query": installed, "apt-get -s": ""}).resolution
     assert resolution.downgrades == ("docker.io",)
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tasks.connection import Command
 from tasks.engine.cached import Cache
 from tasks.engine.family import COMPANIONS, Family
+from tasks.engine.files import ConfigFile
 from tasks.engine.goal import Goal, find_goal, latest_first, parse_snapshot
 from tasks.engine.host_facts import HostFacts
 from tasks.engine.rollback import PROCEDURE, RollbackFacts, RollbackParams
@@ -78,7 +79,7 @@ def test_both_ways_keep_what_is_there_go_back_as_a_set_and_hold_it(
 ) -> None:
     draft = PROCEDURE.plan(facts, params, setting())
     keys = [step.key for step in draft.steps]
-    assert keys[0] == "cache"
+    assert keys[:2] == ["keep-config", "cache"]
     assert keys.index("stop") < keys.index("install-previous") < keys.index("hold") < keys.index("start")
     assert draft.summary == "26.1.5+dfsg1 → 20.10.24+dfsg1"
     now, ended = _run(facts, params)
@@ -197,3 +198,14 @@ def test_a_snapshot_of_an_earlier_rollback_is_one_too() -> None:
     found = parse_snapshot(AT_GOAL.model_dump_json())
     assert isinstance(found, HostFacts)
     assert found.versions() == NEW
+
+
+def test_configuration_comes_back_from_the_hosts_own_copies_and_never_travels_in_a_plan() -> None:
+    secret = ConfigFile(path="/etc/docker/daemon.json", mode=0o600, content=b'{"proxies": "s3cret"}')
+    snapshot = BEFORE.model_copy(update={"files": (secret,)})
+    goal = Goal(attempt="c1-1-0", snapshot=snapshot, cache=UPGRADED.cache)
+    draft = PROCEDURE.plan(_facts(goal=goal), TO_SNAPSHOT, setting())
+    step = next(step for step in draft.steps if step.key == "restore:/etc/docker/daemon.json")
+    assert isinstance(step, RunStep)
+    assert step.argv[-2:] == (f"{SNAPSHOT_DIR}/etc/docker/daemon.json", "/etc/docker/daemon.json")
+    assert "s3cret" not in draft.model_dump_json()

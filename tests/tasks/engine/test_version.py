@@ -59,6 +59,7 @@ def test_a_typed_version_ends_between_numbers(typed: str, version: str, meant: b
         ("26.1.5+dfsg1", "26.1.5+dfsg1-9+deb13u1+b1", True),
         ("27.3.1", "5:27.3.1-1~debian.12~bookworm", True),
         ("20.10.24+dfsg1", "26.1.5+dfsg1-9+deb13u1+b1", False),
+        ("28.0.0-rc.1", "5:28.0.0~rc.1-1~debian.12~bookworm", True),
         ("26.1", "26.1.5+dfsg1-9", False),
         ("", "", False),
     ],

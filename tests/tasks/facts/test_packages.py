@@ -13,11 +13,18 @@ from tests.tasks.engine.world import OLD, captured, lab_host
 
 
 def test_installed_packages_come_with_version_state_hold_and_mark() -> None:
-    found = packages.parse_dpkg_query(captured("dpkg-query.txt") + "runc\t1\thi \nold\t2\trc \nnonsense\n")
+    more = "runc\t1\thi \tamd64\nold\t2\trc \tamd64\nnonsense\n"
+    found = packages.parse_dpkg_query(captured("dpkg-query.txt") + more)
     assert found["runc"].held
     assert found["runc"].installed
     assert not found["old"].installed
     assert "nonsense" not in found
+
+
+def test_only_a_foreign_architecture_is_part_of_a_packages_name() -> None:
+    found = packages.parse_dpkg_query(captured("dpkg-query.txt") + "libc6\t2.41\tii \ti386\n")
+    assert {"libc6", "libc6:i386", "adduser"} <= set(found)
+    assert "libc6:amd64" not in found
 
 
 def test_a_package_left_half_way_is_present_but_not_installed() -> None:
