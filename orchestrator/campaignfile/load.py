@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from orchestrator.campaignfile.calendar import read_calendar
 from orchestrator.campaignfile.contradictions import check_contradictions
-from orchestrator.campaignfile.overrides import override
+from orchestrator.campaignfile.overrides import override, put
 from orchestrator.campaignfile.params import check_params
 from orchestrator.campaignfile.schema import CampaignFile
 from orchestrator.campaignfile.timetable import CalendarFile
@@ -19,7 +19,7 @@ from orchestrator.campaignfile.unsupported import refuse_unsupported
 from orchestrator.documents.checking import Checked, Loc, check
 from orchestrator.documents.document import MapNode, Text, read_document
 from orchestrator.documents.genre import Genre
-from orchestrator.documents.problems import Flaw, Place, Problems, did_you_mean
+from orchestrator.documents.problems import Flaw, Place, Problems, did_you_mean, shown
 from tasks import catalog
 from tasks.catalog import AnyProcedure
 from tasks.errors import BadDocument, BadInput
@@ -74,23 +74,49 @@ class Campaign:
 
 
 def load_campaign_file(
-    path: Path, *, options: Sequence[str] = (), given: GivenParams | None = None
+    path: Path | None,
+    *,
+    procedure: str | None = None,
+    match: str | None = None,
+    options: Sequence[str] = (),
+    given: GivenParams | None = None,
 ) -> Campaign:
-    """Give the campaign in a file; `options` (KEY=VALUE) and parameters of flags win over what it says."""
-    problems = Problems([str(path)], error=CampaignFileError)
-    root = read_document(path, CAMPAIGN, problems)
+    """Give the campaign in a file, or one made of flags alone; what flags say wins over what the file says."""
+    problems = Problems([] if path is None else [str(path)], error=CampaignFileError)
+    root = _without_file() if path is None else read_document(path, CAMPAIGN, problems)
     if root is None:
         problems.raise_if_any()
         raise CampaignFileError(())
-    return check_campaign(root, problems, options=options, given=given)
-
-
-def check_campaign(
-    root: MapNode, problems: Problems, *, options: Sequence[str] = (), given: GivenParams | None = None
-) -> Campaign:
-    """Give the campaign that stands in a mapping, or raise everything that is wrong with it."""
+    if procedure is not None:
+        root = _with_procedure(root, procedure, problems)
+    if match is not None:
+        place = Place(file="--on")
+        root = put(root, ["targets", "match"], Text.at(match, place, plain=False), place)
     for option in options:
         root = override(root, option, CAMPAIGN, problems)
+    return _check(root, problems, given)
+
+
+def _without_file() -> MapNode:
+    place = Place(file="")
+    empty = MapNode(entries={}, keys={}, folded={}, place=place)
+    return put(empty, ["version"], _text("1"), place)
+
+
+def _with_procedure(root: MapNode, procedure: str, problems: Problems) -> MapNode:
+    """Parameters are those of one procedure, so another one's name is a slip and no override."""
+    written = root.entries.get(Text("procedure"))
+    place = Place(file="PROCEDURE")
+    if isinstance(written, Text) and written != procedure:
+        problems.add(
+            written.place,
+            f"the file is about {shown(written)} and the command line about {shown(procedure)}",
+            "Leave PROCEDURE out, or name the file of that procedure.",
+        )
+    return put(root, ["procedure"], Text.at(procedure, place, plain=False), place)
+
+
+def _check(root: MapNode, problems: Problems, given: GivenParams | None) -> Campaign:
     instead = {
         "version": _text("1"),
         "procedure": _text("unknown.procedure"),

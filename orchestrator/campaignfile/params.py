@@ -54,7 +54,8 @@ def _place(root: MapNode, detail: ErrorDetails, whole: Place, given: Mapping[str
 
 def _sentence(procedure: AnyProcedure, detail: ErrorDetails) -> tuple[str, str]:
     name = procedure.spec.name
-    path = ".".join(str(part) for part in detail["loc"]) or "parameters"
+    path = ".".join(str(part) for part in detail["loc"])
+    said = detail["msg"].removeprefix("Value error, ")
     known = tuple(procedure.params_type.model_fields)
     if detail["type"] == "extra_forbidden":
         return (
@@ -63,10 +64,8 @@ def _sentence(procedure: AnyProcedure, detail: ErrorDetails) -> tuple[str, str]:
         )
     if detail["type"] == "missing":
         return f"{name} needs the parameter {shown(path)}", f"Add '{path}: ...' below params."
-    return (
-        f"{name}: parameter {shown(path)} cannot be {shown(_text(detail['input']))}: {detail['msg']}",
-        f"See `dockwave procedures {name}`.",
-    )
+    value = f": parameter {shown(path)} cannot be {shown(_text(detail['input']))}" if path else ""
+    return f"{name}{value}: {said}", f"See `dockwave procedures {name}`."
 
 
 def _text(value: object) -> str:
