@@ -51,7 +51,9 @@ Files = Annotated[
 ]
 Limit = Annotated[
     str | None,
-    typer.Option("-l", "--limit", metavar="PATTERN", help="Only these hosts, as in web*:!web3 or region=eu."),
+    typer.Option(
+        "-l", "--limit", "--on", metavar="PATTERN", help="Only these hosts, as in web*:!web3 or region=eu."
+    ),
 ]
 
 

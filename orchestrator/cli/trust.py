@@ -30,7 +30,7 @@ def trust(
         list[Path] | None, typer.Option("-i", "--inventory", metavar="FILE", help="Inventory; repeatable.")
     ] = None,
     limit: Annotated[
-        str | None, typer.Option("-l", "--limit", metavar="PATTERN", help="The same as PATTERN.")
+        str | None, typer.Option("-l", "--limit", "--on", metavar="PATTERN", help="The same as PATTERN.")
     ] = None,
     fingerprint: Annotated[
         list[str] | None,
