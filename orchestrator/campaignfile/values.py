@@ -15,9 +15,10 @@ from orchestrator.campaign.durations import LONGEST_S, seconds_of, words
 from orchestrator.campaign.waves import REST, parse_share
 from orchestrator.documents.document import Text
 from orchestrator.documents.model import field_of
-from orchestrator.documents.problems import Flaw, did_you_mean, shown
+from orchestrator.documents.problems import Flaw, Place, did_you_mean, shown
 from orchestrator.inventory import values as inventory_values
-from orchestrator.inventory.expression import Kind, Op, SelectionError, parse_expression
+from orchestrator.inventory.expression import Kind, Op, SelectionError, Term, comparisons, parse_expression
+from orchestrator.inventory.name_regex import NameRegex
 from orchestrator.inventory.values import Flag, LabelKey, LabelValue, Version, parse_label_key, text_of
 
 __all__ = ["Flag", "LabelKey", "LabelValue", "Version"]
@@ -59,16 +60,26 @@ def parse_match(value: object) -> str:
     except SelectionError as error:
         raise Flaw(error.problems[0].what, error.problems[0].fix) from None
     for term in terms:
-        if term.kind is Kind.NAME and not _NAME_TERM.fullmatch(term.text):
-            raise Flaw(
-                f"{shown(term.text)} is no name of hosts or groups",
-                "Nothing is expanded here: no variable, template or command; write names, globs or key=value.",
-            )
+        _check_term(term)
     if any(term.op is Op.ADD and set(term.text) <= set("*?") for term in terms if term.kind is Kind.NAME):
         raise Flaw(
             f"the pattern {shown(text)} is every host there is", "Write all if every host is really meant."
         )
     return str(text)
+
+
+def _check_term(term: Term) -> None:
+    """Refuse a term whose form already says that it names no host."""
+    if term.kind is Kind.NAME and not _NAME_TERM.fullmatch(term.text):
+        raise Flaw(
+            f"{shown(term.text)} is no name of hosts or groups",
+            "Nothing is expanded here: no variable, template or command; write names, globs or key=value.",
+        )
+    if term.kind is Kind.LABELS:
+        for comparison in comparisons(term):
+            parse_label_key(Text.at(comparison.key, Place(file=""), plain=False))
+    if term.kind is Kind.REGEX and NameRegex(term.text).matches_empty:
+        raise Flaw(f"{shown('~' + term.text)} matches every name", "Write all if you mean all.")
 
 
 def count(name: str, least: int, most: int) -> Any:
@@ -157,7 +168,7 @@ def parse_label(value: object) -> tuple[str, str | None]:
     """Give a label as key and value; without "=" any value will do."""
     text = text_of(value)
     key, equals, wanted = text.partition("=")
-    parse_label_key(Text.at(key, text.place, plain=True))
+    parse_label_key(Text.at(key, text.place, plain=False))
     if not equals:
         return key, None
     return key, inventory_values.parse_label_value(Text.at(wanted, text.place, plain=False))

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrator.documents.document import ListNode, MapNode, Node, Text
+from orchestrator.documents.document import MAX_DEPTH, ListNode, MapNode, Node, Text
 from orchestrator.documents.problems import MAX_KEPT, Flaw, Place, Problems, shown
 
 M = TypeVar("M", bound=BaseModel)
@@ -56,15 +56,24 @@ def check(
     for detail in details[:MAX_KEPT]:
         place = place_of(root, detail["loc"], of_key=detail["type"] == "extra_forbidden")
         problems.add(place, *sentence(detail, unknown_key_fix))
-    for detail in details:
-        _prune(data, detail)
-    rest = _without_gone(data)
-    try:
-        sound = model.model_validate({**instead, **rest})
-    except ValidationError:
-        return None
     flawed = frozenset(str(detail["loc"][0]) for detail in details if detail["loc"])
-    return Checked(model=sound, root=root, flawed=flawed)
+    sound = _sound_part(model, data, details, instead)
+    return None if sound is None else Checked(model=sound, root=root, flawed=flawed)
+
+
+def _sound_part(
+    model: type[M], data: dict[Any, Any], details: list[ErrorDetails], instead: Mapping[str, Any]
+) -> M | None:
+    """Give what is left when everything unsound is taken out; what is left of a part may be unsound itself."""
+    for _ in range(MAX_DEPTH):
+        for detail in details:
+            _prune(data, detail)
+        data = {**instead, **_without_gone(data)}
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+    return None
 
 
 def plain(node: Node) -> Any:
