@@ -51,10 +51,10 @@ def _environment(wheels: Path) -> None:
         subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True)
     pip = [str(HOME / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--no-index", f"--find-links={wheels}", "--upgrade"]
-    subprocess.run([*pip, "dockwave"], check=True)
     own = [str(path) for path in wheels.glob("dockwave-*.whl")]
-    # the same version from a changed tree must replace the old one
+    # the same version from a changed tree must replace the old one; then come the dependencies it names now
     subprocess.run([*pip, "--no-deps", "--force-reinstall", *own], check=True)
+    subprocess.run([*pip, "dockwave"], check=True)
 
 
 def _settings(environment: str) -> None:

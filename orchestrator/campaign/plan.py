@@ -262,7 +262,21 @@ def _host_document(run: HostRun) -> dict[str, Any]:
         "undo": run.undo.value,
         "summary": str((run.plan or {}).get("summary", "")),
         "reason": run.reason,
+        "dry_run": _dry_run(run.plan),
     }
+
+
+def _dry_run(plan: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What a reviewer reads: each step with its bytes and undo class, and each object kept with the reason."""
+    if plan is None:
+        return None
+    steps = [
+        {name: step.get(name) for name in ("key", "title", "undo", "size_bytes")} for step in plan["steps"]
+    ]
+    kept = [{name: item.get(name) for name in ("key", "title", "reason")} for item in plan.get("kept", ())]
+    names = ("findings", "reclaim_low_bytes", "reclaim_high_bytes", "containers_at_risk")
+    shown = {"steps": steps, "kept": kept} | {name: plan.get(name) for name in names}
+    return {name: _plain(value) for name, value in shown.items()}
 
 
 def _plain(value: Any) -> Any:
