@@ -313,3 +313,12 @@ def test_no_step_hands_anything_to_a_shell() -> None:
 
 def test_facts_survive_the_journal() -> None:
     assert HostFacts.model_validate_json(FACTS.model_dump_json()) == FACTS
+
+
+def test_a_rebuild_of_the_same_version_is_restarted_too_and_not_believed_before() -> None:
+    done = after(FACTS, PROCEDURE.plan(FACTS, PARAMS, setting()).steps)
+    engine = done.engine.model_copy(update={"running_exe": "/usr/sbin/dockerd (deleted)"})
+    rebuilt = done.model_copy(update={"engine": engine})
+    assert _keys(PROCEDURE.plan(rebuilt, PARAMS, setting(FACTS)))[-1] == "restart"
+    verdict = PROCEDURE.verify(FACTS, rebuilt, PARAMS, ())
+    assert verdict.evidence == ("the engine that runs is not the one that is installed",)
