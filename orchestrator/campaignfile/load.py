@@ -9,17 +9,16 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from orchestrator.campaignfile.calendar import read_calendar
 from orchestrator.campaignfile.contradictions import check_contradictions
+from orchestrator.campaignfile.openings import windows_of
 from orchestrator.campaignfile.overrides import override, put
 from orchestrator.campaignfile.params import check_params
 from orchestrator.campaignfile.schema import CampaignFile
-from orchestrator.campaignfile.timetable import CalendarFile
 from orchestrator.campaignfile.unsupported import refuse_unsupported
 from orchestrator.documents.checking import Checked, Loc, check
 from orchestrator.documents.document import MapNode, Text, read_document
 from orchestrator.documents.genre import Genre
-from orchestrator.documents.problems import Flaw, Place, Problems, did_you_mean, shown
+from orchestrator.documents.problems import Place, Problems, did_you_mean, shown
 from tasks import catalog
 from tasks.catalog import AnyProcedure
 from tasks.errors import BadDocument, BadInput
@@ -142,7 +141,8 @@ def _check_further(
 ) -> Mapping[str, Any]:
     procedure = _procedure(checked, problems)
     check_contradictions(checked, None if procedure is None else procedure.spec.kind, problems)
-    _check_calendars(checked, problems)
+    if checked.model.windows is not None:
+        windows_of(checked.model.windows, problems)  # a freeze nobody can read is found now
     if procedure is None or "params" in checked.flawed:
         return {}
     flags = {} if given is None else given(procedure)
@@ -157,17 +157,6 @@ def _procedure(checked: Checked[CampaignFile], problems: Problems) -> AnyProcedu
     except BadInput as error:
         problems.add(checked.place("procedure"), error.message, error.hint)
         return None
-
-
-def _check_calendars(checked: Checked[CampaignFile], problems: Problems) -> None:
-    """Read every calendar once, so that a freeze nobody can read is found now."""
-    windows = checked.model.windows
-    for freeze in (windows.blackout or ()) if windows is not None else ():
-        if isinstance(freeze, CalendarFile) and windows is not None:
-            try:
-                read_calendar(freeze.path, windows.time_zone or "UTC")
-            except Flaw as flaw:
-                problems.add(freeze.place, flaw.what, flaw.fix)
 
 
 def _unknown_key_fix(loc: Loc) -> str:

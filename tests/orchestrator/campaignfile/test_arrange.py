@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_canaries
@@ -101,12 +101,14 @@ orders = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(fleets, orders, st.sampled_from([None, "region", "nolabel"]))
 def test_every_host_is_there_once(fleet: list[Host], by: Order | None, spread: str | None) -> None:
     arranged = arrange(fleet, order=by, spread=spread)
     assert Counter(item.name for item in arranged) == Counter(item.name for item in fleet)
 
 
+@settings(deadline=None)
 @given(fleets, orders)
 def test_any_beginning_of_a_spread_order_has_its_share_of_every_value(
     fleet: list[Host], by: Order | None
@@ -119,6 +121,7 @@ def test_any_beginning_of_a_spread_order_has_its_share_of_every_value(
             assert abs(seen[value] - count * size / len(fleet)) <= len(whole)
 
 
+@settings(deadline=None)
 @given(fleets, st.sampled_from(["region", "tier"]))
 def test_spreading_keeps_the_order_within_a_value(fleet: list[Host], label: str) -> None:
     arranged = arrange(fleet, order=order(by="name"), spread=label)

@@ -206,6 +206,7 @@ def test_a_scalar_is_what_its_parameter_takes(
     assert typed([scalar], {"type": "array", "items": schema}, root) == [value]
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.integers(1, 100_000).map(lambda n: Share(value=n)),

@@ -8,14 +8,17 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.campaign.windows import Interval
+from orchestrator.campaign.windows import Closed, Interval, Open, open_at
 from orchestrator.campaignfile.calendar import intervals_of, read_calendar
+from orchestrator.campaignfile.limits import WindowsEntry
+from orchestrator.campaignfile.openings import windows_of
 from orchestrator.campaignfile.timetable import CalendarFile, Dates, parse_blackout, parse_span, parse_zone
 from orchestrator.documents.document import Text
-from orchestrator.documents.problems import Flaw, Place
+from orchestrator.documents.problems import Flaw, Place, Problems
+from tasks.errors import BadDocument
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -44,6 +47,7 @@ def test_a_window_is_days_hours_and_a_zone(
     assert (window.opens, window.closes) == (opens, closes)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_window_or_refused(written: str) -> None:
     for parse in (parse_span, parse_blackout, parse_zone):
@@ -169,3 +173,46 @@ def test_a_calendar_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "large.ics").write_bytes(b"x" * ((1 << 20) + 1))
     with pytest.raises(Flaw, match="larger than 1048576 bytes"):
         read_calendar(tmp_path / "large.ics", "UTC")
+
+
+def entry(**values: object) -> WindowsEntry:
+    def texts(value: object) -> object:
+        return [texts(item) for item in value] if isinstance(value, list) else text(str(value))
+
+    return WindowsEntry.model_validate({key: texts(value) for key, value in values.items()})
+
+
+def test_windows_reach_the_core_with_every_zone_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "freeze.ics").write_bytes(calendar("DTSTART;VALUE=DATE:20261224"))
+    problems = Problems()
+    windows = windows_of(
+        entry(
+            allow=["Mon-Thu 09:00-16:00", "Fri 09:00-12:00 UTC"],
+            blackout=["2026-12-31", str(tmp_path / "freeze.ics")],
+            time_zone="Europe/Paris",
+        ),
+        problems,
+    )
+    problems.raise_if_any()
+    assert [window.zone for window in windows.allow or ()] == ["Europe/Paris", "UTC"]
+    new_year, christmas = windows.blackouts
+    assert new_year.start.astimezone(UTC) == datetime(2026, 12, 30, 23, tzinfo=UTC)
+    assert christmas == EVENTS[1][2]
+    christmas_day = datetime(2026, 12, 24, 10, tzinfo=UTC)
+    assert open_at(windows, christmas_day) == Closed(next_open=datetime(2026, 12, 25, 9, tzinfo=UTC))
+
+
+def test_blackouts_alone_leave_every_other_time_open() -> None:
+    problems = Problems()
+    windows = windows_of(entry(blackout=["2026-12-31"], time_zone="UTC"), problems)
+    assert open_at(windows, datetime(2026, 12, 30, tzinfo=UTC)) == Open(
+        until=datetime(2026, 12, 31, tzinfo=UTC)
+    )
+    assert len(problems) == 0
+
+
+def test_a_calendar_nobody_can_read_is_told_at_the_place_that_names_it() -> None:
+    problems = Problems()
+    windows_of(entry(blackout=["nosuch.ics"], time_zone="UTC"), problems)
+    with pytest.raises(BadDocument, match=r"folder/campaign.yaml:1:1: the calendar .* cannot be read"):
+        problems.raise_if_any()

@@ -1,0 +1,80 @@
+"""Rules, rollback, clocks and patience of a policy reach the plan; anything outside its limits is a 422."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
+from tests.orchestrator.api.test_routes import BODY, planned
+from tests.orchestrator.scripted import ScriptedService
+
+
+def test_rules_rollback_clocks_and_patience_reach_the_plan(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    rule = {"kind": "failed", "tolerate": "10%", "scope": "campaign", "action": "pause", "waves": [2]}
+    planned(
+        client,
+        stop_rules=[rule],
+        rollback_failed=False,
+        rollback_parallelism=3,
+        timeout_s=60,
+        ttl_s=3600,
+        delivery={"max_attempts": 1, "order_ttl_s": 30},
+    )
+    request = service.requests[0]
+    assert request.policy.stop_rules == (
+        StopRule(
+            kind=FailureKind.FAILED,
+            tolerate=Share(value=10, percent=True),
+            scope=Scope.CAMPAIGN,
+            action=StopAction.PAUSE,
+            waves=(2,),
+        ),
+    )
+    assert (request.policy.rollback_failed, request.policy.rollback_parallelism) == (False, 3)
+    assert (request.policy.max_attempts, request.policy.order_ttl_s) == (1, 30.0)
+    assert request.policy.max_orders == 3
+    assert (request.timeout_s, request.ttl_s) == (60.0, 3600.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stop_rules": [{}]},
+        {"stop_rules": [{"tolerate": "101%"}]},
+        {"stop_rules": [{"tolerate": "-1"}]},
+        {"stop_rules": [{"tolerate": 1}]},
+        {"stop_rules": [{"tolerate": "0", "scope": "rack"}]},
+        {"stop_rules": [{"tolerate": "0", "action": "explode"}]},
+        {"stop_rules": [{"tolerate": "0", "waves": [0]}]},
+        {"stop_rules": [{"tolerate": "0", "min_sample": -1}]},
+        {"stop_rules": [{"tolerate": "0", "wibble": 1}]},
+        {"stop_rules": [{"tolerate": "0"}] * 51},
+        {"stop_rules": [{"tolerate": "0"}], "max_failures": "1"},
+        {"rollback_failed": "yes"},
+        {"rollback_parallelism": 0},
+        {"rollback_parallelism": 1001},
+        {"timeout_s": 0},
+        {"timeout_s": 10**9},
+        {"ttl_s": 0.5},
+        {"ttl_s": 8 * 86_400},
+        {"delivery": {"max_attempts": 0}},
+        {"delivery": {"max_orders": 101}},
+        {"delivery": {"order_ttl_s": 0.1}},
+        {"delivery": {"unknown_wait_s": -1}},
+        {"delivery": {"patience": 1}},
+        {"delivery": None},
+    ],
+    ids=str,
+)
+def test_what_is_outside_its_limits_is_refused(
+    client: httpx.Client, service: ScriptedService, change: dict[str, Any]
+) -> None:
+    answer = client.post("/v1/plans", json=BODY | change)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["code"] in {"E_PARAM", "E_POLICY"}
+    assert service.requests == []
