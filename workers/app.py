@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task
+from celery.exceptions import Ignore
 from pydantic import ValidationError
 
 from tasks.catalog import load_all
-from tasks.model import Mode
 from tasks.queues import transport_options
 from tasks.result import Outcome
 from tasks.wire import Order, Report
@@ -28,7 +28,7 @@ def make_app(settings: WorkerSettings, runner: Runner) -> Celery:
     app = Celery("dockwave", broker=settings.broker_url.reveal(), set_as_current=False)
     app.conf.update(configuration(settings))
     for name in load_all():
-        app.task(_body(runner), bind=True, name=name, ignore_result=True)
+        app.task(_body(runner), bind=True, name=name, ignore_result=True, throws=(AttemptFailed,))
     app.finalize()
     return app
 
@@ -59,6 +59,10 @@ def configuration(settings: WorkerSettings) -> dict[str, Any]:
     }
 
 
+class AttemptFailed(Exception):
+    """The host failed, and Flower shows the task as such; the report has already said so to the orchestrator."""
+
+
 def _body(runner: Runner) -> Any:
     def run(self: Task, order: dict[str, Any]) -> dict[str, str]:
         """Run one order on one host; the report goes its own way, this return value is only for the screen."""
@@ -71,33 +75,20 @@ def _body(runner: Runner) -> Any:
             raise ValueError(
                 f"order of {self.request.id} is not readable: {error.error_count()} problems"
             ) from None
-        report = runner.run(parsed)
-        _show_rollback(self, parsed, report)
-        return _for_the_screen(report)
+        return _show(self, runner.run(parsed))
 
     return run
 
 
-def _show_rollback(task: Task, order: Order, report: Report) -> None:
-    """Make Flower show the task that was taken back as ROLLEDBACK."""
-    if (
-        order.mode is Mode.UNDO
-        and order.undo_of
-        and report.result
-        and report.result.outcome is Outcome.UNDONE
-    ):
-        with task.app.events.default_dispatcher() as dispatcher:
-            dispatcher.send("task-rolledback", uuid=order.undo_of)
-
-
-def _for_the_screen(report: Report) -> dict[str, str]:
+def _show(task: Task, report: Report) -> dict[str, str]:
+    """Let Flower's state say what became of the host: SUCCESS, FAILURE or ROLLEDBACK."""
     result = report.result
     if result is None:
         return {"report": report.kind.value}
-    error = f"{result.error.code}: {result.error.message[:200]}" if result.error else ""
-    return {
-        "report": report.kind.value,
-        "outcome": result.outcome.value,
-        "summary": result.summary[:200],
-        "error": error,
-    }
+    if result.outcome is Outcome.UNDONE:
+        task.send_event("task-rolledback")
+        # no success event follows, so that the state above stays
+        raise Ignore
+    if result.failed and result.error is not None:
+        raise AttemptFailed(f"{result.error.code}: {result.error.message[:300]}")
+    return {"report": report.kind.value, "outcome": result.outcome.value, "summary": result.summary[:200]}
