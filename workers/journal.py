@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +39,9 @@ class HostPaths:
 
 #: bytes of one attempt's files read back at most
 READ_LIMIT = 32 << 20
+
+#: units of attempts, told apart from Dockwave's own services on the host (dockwave-worker@NAME.service)
+_ATTEMPT_UNIT = re.compile(r"dockwave-[a-z0-9]+-[0-9]+-[0-9a-f]{8}-")
 
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
 
@@ -249,7 +253,7 @@ def parse_host_record(data: bytes) -> HostRecord:
 
 def _unit(line: str) -> UnitState | None:
     words = line.split()
-    if len(words) < 4:
+    if len(words) < 4 or not _ATTEMPT_UNIT.match(words[0]):
         return None
     return UnitState(name=words[0], running=words[2] not in {"inactive", "failed"} and words[3] != "exited")
 

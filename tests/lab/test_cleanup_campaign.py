@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 def test_the_plan_lists_ids_bytes_and_why_the_rest_is_kept(scene: Scene, tmp_path: Path) -> None:
     file = tmp_path / "tidy.plan"
-    said = scene.plane.ok(
+    scene.plane.ok(
         "plan", "disk.cleanup", "-i", str(scene.plane.inventory), "--on", "web-1", *FLAGS, "--out", str(file)
     )
     document = json.loads(file.read_text())
@@ -75,8 +76,9 @@ def test_the_plan_lists_ids_bytes_and_why_the_rest_is_kept(scene: Scene, tmp_pat
         assert container in text
     for kept in (*seeded.protected_containers, *seeded.protected_images):
         assert kept in text, "a protected object is named with the reason for keeping it"
-    assert "protect" in text
-    assert "web-1" in said.out + said.err
+    assert all(step["size_bytes"] is not None for step in _dry_run(document)["steps"])
+    reasons = {item["key"]: item["reason"] for item in _dry_run(document)["kept"]}
+    assert all("protect" in reasons[f"container:{name}"] for name in seeded.protected_containers)
     assert observed.containers(scene.hosts["web-1"]) >= seeded.old_containers, "planning changes nothing"
 
 
@@ -168,6 +170,11 @@ def test_flower_shows_the_tasks_by_procedure_with_campaign_wave_and_host(scene: 
     workers = {task["worker"] for task in tasks.values()}
     assert "agent@edge-1" in workers
     assert any(str(worker).startswith("gw-default-1@") for worker in workers)
+
+
+def _dry_run(document: dict[str, Any]) -> dict[str, Any]:
+    dry_run: dict[str, Any] = document["document"]["hosts"][0]["dry_run"]
+    return dry_run
 
 
 def _was_cleaned(host: Host, seeded: garbage.Garbage, rescued: str | None) -> None:

@@ -70,9 +70,9 @@ def test_a_journal_cut_anywhere_gives_a_prefix_of_its_entries(entries: list[Entr
 def test_the_record_lists_units_that_run_and_units_that_ended() -> None:
     text = (
         b"time 12.5\nboot x-7\nmachine abc\nepoch 41\nstop because\n"
-        b"unit dockwave-c1-1-aa-install.service loaded activating start start Dockwave\n"
-        b"unit dockwave-c1-1-aa-hold.service loaded active exited Dockwave\n"
-        b"unit dockwave-c1-1-aa-bad.service loaded failed failed Dockwave\n"
+        b"unit dockwave-c1-1-0a1b2c3d-install.service loaded activating start start Dockwave\n"
+        b"unit dockwave-c1-1-0a1b2c3d-hold.service loaded active exited Dockwave\n"
+        b"unit dockwave-c1-1-0a1b2c3d-bad.service loaded failed failed Dockwave\n"
         b"journal\n"
     )
     record = parse_host_record(text)
@@ -82,6 +82,17 @@ def test_the_record_lists_units_that_run_and_units_that_ended() -> None:
         ("bad.service", False),
     ]
     assert (record.time, record.epoch, record.stop) == (12.5, 41, "because")
+
+
+def test_dockwaves_own_services_on_the_host_are_no_attempts() -> None:
+    text = (
+        b"time 12.5\nboot x-7\nmachine abc\nepoch 41\n"
+        b"unit dockwave-worker@edge-1.service loaded active running Dockwave agent of edge-1\n"
+        b"unit dockwave-orchestrator.service loaded active running Dockwave\n"
+        b"unit dockwave-c1-1-0a1b2c3d-install.service loaded active running Dockwave\n"
+        b"journal\n"
+    )
+    assert [unit.name for unit in parse_host_record(text).units] == ["dockwave-c1-1-0a1b2c3d-install.service"]
 
 
 @pytest.mark.parametrize("text", [b"", b"Welcome to Debian!\n", b"time soon\nboot b\njournal\n", b"\xff\xfe"])
