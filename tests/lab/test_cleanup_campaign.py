@@ -47,7 +47,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("cleanup")
-    fleet = lab.up(NAMES, folder / "lab")
+    # a small disk for each engine, so that bytes freed on one host are not hidden by what the others do
+    fleet = lab.up(NAMES, folder / "lab", data_root_mib=768)
     try:
         hosts = {host.name: host for host in fleet.hosts}
         seeded = {name: garbage.seed(host) for name, host in hosts.items()}
@@ -101,7 +102,7 @@ def test_the_campaign_removes_exactly_what_was_planned(scene: Scene) -> None:
         assert entry["state"] == "SUCCEEDED", entry
         measured = entry["result"]["data"]["reclaimed_bytes_fs"]
         assert measured > 4 << 20, (name, measured)
-        assert abs(_free_bytes(host) - free_before[name] - measured) < 64 << 20, name
+        assert abs(_free_bytes(host) - free_before[name] - measured) < 4 << 20, (name, measured)
     web_2 = next(h for wave in shown["waves"] for h in wave["hosts"] if h["host"] == "web-2")
     skipped = [step for step in web_2["result"]["steps"] if step["state"] == "skipped"]
     assert any(rescued in step["key"] for step in skipped), skipped
@@ -164,7 +165,7 @@ def test_flower_shows_the_tasks_by_procedure_with_campaign_wave_and_host(scene: 
     names = {task["name"] for task in tasks.values()}
     assert "disk.cleanup" in names
     arguments = [task["kwargs"] for task in tasks.values() if task["name"] == "disk.cleanup"]
-    assert any("campaign=c" in text and "wave=1/2" in text and "host=web-1" in text for text in arguments), (
+    assert any("campaign=c" in text and "wave=2/2" in text and "host=web-1" in text for text in arguments), (
         arguments[:5]
     )
     workers = {task["worker"] for task in tasks.values()}
