@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -227,10 +228,14 @@ def plain_text(what: RenderableType, *, width: int = 160) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
+_WEB_FONT = re.compile(r"\s*@font-face \{[^}]*\}")
+
+
 def svg(what: RenderableType, *, title: str, width: int = 120) -> str:
     """A picture of the screen, for documents."""
     console = Console(
         record=True, file=io.StringIO(), width=width, force_terminal=True, color_system="truecolor"
     )
     console.print(what, highlight=False)
-    return console.export_svg(title=clean(title))
+    # rich names a web font; a document that is opened on an operator's machine fetches nothing
+    return _WEB_FONT.sub("", console.export_svg(title=clean(title)))

@@ -21,6 +21,7 @@ CELL_ROWS = 4
 _BAR = 30
 
 _WAVE_GLYPHS = {"done": ("✔", "#009e73"), "running": ("●", "#56b4e9"), "waiting": ("○", "dim")}
+_WENT_WELL = frozenset({HostState.SUCCEEDED, HostState.ALREADY_RIGHT, HostState.SKIPPED, HostState.SOAKING})
 
 
 def picture(
@@ -60,10 +61,20 @@ def _head(view: CampaignView, now: datetime) -> Text:
     return line
 
 
+def _wave_mark(wave: WaveView) -> tuple[str, str]:
+    """A tick only for a wave that went well: one that was never started, or has exceptions, is not "done"."""
+    states = {HostState(host.state) for host in wave.hosts}
+    if wave.state == "done" and states <= {HostState.CANCELLED, HostState.SKIPPED}:
+        return "·", "dim"
+    if wave.state == "done" and not states <= _WENT_WELL:
+        return "▲", "#d55e00"
+    return _WAVE_GLYPHS.get(wave.state, ("?", ""))
+
+
 def _wave(
     view: CampaignView, wave: WaveView, now: datetime, *, width: int, last: bool
 ) -> list[RenderableType]:
-    glyph, style = _WAVE_GLYPHS.get(wave.state, ("?", ""))
+    glyph, style = _wave_mark(wave)
     settled = sum(host.state in FINAL_HOST for host in wave.hosts)
     line = Text("└─ " if last else "├─ ")
     line.append(f"{glyph} wave {wave.number}", style=style)

@@ -176,6 +176,7 @@ def test_the_picture_for_documents_is_svg() -> None:
     text = report.svg(
         picture(campaign_view(half_way(campaign()), NOON), NOON, width=100), title="dockwave watch"
     )
+    assert "@font-face" not in text, "a picture fetches nothing"
     assert text.startswith("<svg")
     assert "dockwave" in text
 
