@@ -83,7 +83,7 @@ def _one_command(lab: Loopback) -> Row:
 
 def _through_the_queue(lab: Loopback, server: RedisServer) -> Row:
     """A read on 50 hosts, order to report, against bare paramiko."""
-    with _worker(server, "gateway") as _, _queue(server) as ask:
+    with _worker(server, None) as _, _queue(server) as ask:
         peer = BarePool(lab)
         a, b, ratio = paired(lambda: ask(lab), peer.read_all, runs=RUNS)
         peer.close()
@@ -108,8 +108,12 @@ def _memory_per_host(lab: Loopback) -> Row:
 
 
 def _idle_agent(server: RedisServer) -> list[Row]:
-    """An agent with nothing to do."""
-    with _worker(server, "agent") as process, server.client() as client:
+    """An agent with nothing to do, in an environment that has what an agent needs and nothing else."""
+    with (
+        tempfile.TemporaryDirectory(prefix="dockwave-agent-") as folder,
+        _worker(server, _agent_python(Path(folder))) as process,
+        server.client() as client,
+    ):
         time.sleep(15)
         before = _commands(client)
         time.sleep(IDLE_S)
@@ -139,8 +143,23 @@ def _rss(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+_GATEWAY_ONLY = {"DOCKWAVE_CONCURRENCY", "DOCKWAVE_POLL_S"}
+
+
+def _agent_python(folder: Path) -> Path:
+    """Python of a fresh environment made from requirements-agent.lock."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", "requirements-agent.lock"], check=True)
+    wheels = folder / "wheels"
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), "."]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([*pip, "--no-deps", *map(str, wheels.glob("*.whl"))], check=True)
+    return folder / "bin" / "python"
+
+
 @contextmanager
-def _worker(server: RedisServer, kind: str) -> Iterator[subprocess.Popen[bytes]]:
+def _worker(server: RedisServer, agent: Path | None) -> Iterator[subprocess.Popen[bytes]]:
     """A real worker process; the gateway also knows the bench's own read."""
     environ = os.environ | {
         "DOCKWAVE_BROKER_URL": server.url,
@@ -148,13 +167,9 @@ def _worker(server: RedisServer, kind: str) -> Iterator[subprocess.Popen[bytes]]
         "DOCKWAVE_POLL_S": "1",
     }
     argv = [sys.executable, "-m", "bench.gateway"]
-    if kind == "agent":
-        argv = [sys.executable, "-m", "workers", "run", "--host", "idle"]
-        environ = {
-            name: value
-            for name, value in environ.items()
-            if name not in {"DOCKWAVE_CONCURRENCY", "DOCKWAVE_POLL_S"}
-        }
+    if agent is not None:
+        argv = [str(agent), "-m", "workers", "run", "--host", "idle"]
+        environ = {name: value for name, value in environ.items() if name not in _GATEWAY_ONLY}
     process = subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(4)

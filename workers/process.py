@@ -6,6 +6,9 @@ import logging
 import sys
 
 import structlog
+from celery import Celery
+from celery.concurrency import get_implementation
+from celery.worker import WorkController
 from kombu.connection import Connection as Broker
 
 from tasks.queues import transport_options
@@ -26,30 +29,32 @@ def serve(settings: WorkerSettings) -> int:
     pool = ConnectionPool(limits=limits)
     reporter = Reporter(lambda: _broker(settings))
     runner = Runner(pool, reporter.send, worker=settings.hostname, paths=settings.paths)
-    app = make_app(settings, runner)
+    worker = consumer(make_app(settings, runner), settings)
     reporter.start()
     try:
-        app.worker_main(worker_argv(settings))
+        worker.start()
     finally:
         reporter.stop()
         pool.close_all()
-    return 0
+    return int(worker.exitcode or 0)
 
 
-def worker_argv(settings: WorkerSettings) -> list[str]:
-    """Celery's command line: threads, no gossip, no mingle, events on for Flower."""
-    return [
-        "worker",
-        "--pool=threads",
-        f"--concurrency={settings.concurrency}",
-        f"--hostname={settings.hostname}",
-        f"--queues={settings.queue}",
-        "--without-gossip",
-        "--without-mingle",
-        f"--heartbeat-interval={_EVENT_HEARTBEAT_S}",
-        "--task-events",
-        f"--loglevel={settings.log_level}",
-    ]
+def consumer(app: Celery, settings: WorkerSettings) -> WorkController:
+    """Celery's worker: threads, no gossip, no mingle, events on for Flower.
+
+    Built directly, not by Celery's command line, whose shell completion alone would cost each agent megabytes.
+    """
+    return app.Worker(
+        hostname=settings.hostname,
+        pool_cls=get_implementation("threads"),
+        concurrency=settings.concurrency,
+        queues=[settings.queue],
+        without_gossip=True,
+        without_mingle=True,
+        heartbeat_interval=_EVENT_HEARTBEAT_S,
+        task_events=True,
+        loglevel=settings.log_level,
+    )
 
 
 def _broker(settings: WorkerSettings) -> Broker:
