@@ -97,6 +97,17 @@ class Execution:
             stop.set()
             beats.join()
 
+    def silence_of_host(self) -> HostResult | None:
+        """UNKNOWN, with since when, while the host is out of contact; None while it is heard of."""
+        age = time.monotonic() - self._contact
+        if age < CONTACT_MAX_AGE_S:
+            return None
+        error = TransportError(
+            f"No contact with {self._order.host.name} for {age:.0f} s; the worker keeps trying, its units go on",
+            hint="It is picked up where it really is as soon as it answers.",
+        )
+        return outcome.not_settled(Outcome.UNKNOWN, error)
+
     def _until_settled(self) -> Report:
         pause, patience = FIRST_RETRY_S, ENGINE_PATIENCE
         while True:

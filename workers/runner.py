@@ -13,6 +13,10 @@ from workers.execution import Execution, Pool
 from workers.journal import HostPaths
 
 
+#: modes that change nothing, so that any number of them may run beside a change
+_READS = frozenset({Mode.PLAN, Mode.CHECK})
+
+
 class Runner:
     """Runs orders; one instance per worker process, used by many threads."""
 
@@ -31,13 +35,14 @@ class Runner:
         self._worker = worker
         self._sleep = sleep
         self._paths = paths
-        self._running: set[str] = set()
+        #: attempts being changed right now; None until the execution exists
+        self._running: dict[str, Execution | None] = {}
         self._guard = threading.Lock()
 
     def run(self, order: Order) -> Report:
         """Carry the order out; its last report is sent and returned."""
         with self._claim(order) as free:
-            report = self._execute(order) if free else self._busy(order)
+            report = self._execute(order) if free else self._elsewhere(order)
         self._send(report)
         return report
 
@@ -45,30 +50,37 @@ class Runner:
         execution = Execution(
             order, self._pool, self._send, worker=self._worker, sleep=self._sleep, paths=self._paths
         )
+        if order.mode not in _READS:
+            self._running[order.attempt_id] = execution
         return execution.run()
 
-    def _busy(self, order: Order) -> Report:
+    def _elsewhere(self, order: Order) -> Report:
+        """Answer for an attempt another thread works on: busy while it hears of the host, else unknown."""
+        execution = self._running.get(order.attempt_id)
+        lost = None if execution is None else execution.silence_of_host()
         return Report(
             attempt_id=order.attempt_id,
             epoch=order.epoch,
             host=order.host.name,
             mode=order.mode,
-            kind=ReportKind.BUSY,
+            kind=ReportKind.BUSY if lost is None else ReportKind.RESULT,
             worker=self._worker,
+            result=lost,
         )
 
     @contextmanager
     def _claim(self, order: Order) -> Iterator[bool]:
         """Whether this process may work on the attempt now: reading may always, changing once at a time."""
-        if order.mode in {Mode.PLAN, Mode.CHECK}:
+        if order.mode in _READS:
             yield True
             return
         with self._guard:
             free = order.attempt_id not in self._running
-            self._running.add(order.attempt_id)
+            if free:
+                self._running[order.attempt_id] = None
         try:
             yield free
         finally:
             if free:
                 with self._guard:
-                    self._running.discard(order.attempt_id)
+                    del self._running[order.attempt_id]

@@ -359,3 +359,33 @@ def test_a_question_to_the_journal_that_breaks_proves_nothing(bench: Bench) -> N
         "a new order that cannot be taken is a plain failure, nothing changed"
     )
     assert not result.changed
+
+
+def test_a_worker_that_lost_its_host_says_unknown_and_not_busy(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Being alive is no news of the host: only contact with it is."""
+    monkeypatch.setattr(execution, "CONTACT_MAX_AGE_S", 0.0)
+    lost, mended = threading.Event(), threading.Event()
+
+    def wait_for_the_link(_: float) -> None:
+        lost.set()
+        assert mended.wait(30)
+
+    runner = Runner(
+        bench.machine, bench.reports.append, worker="test", sleep=wait_for_the_link, paths=bench.paths
+    )
+    order = bench.order()
+    bench.machine.cut_at = 9
+    first = threading.Thread(target=runner.run, args=(order,))
+    first.start()
+    assert lost.wait(30)
+    answer = runner.run(order.model_copy(update={"mode": Mode.RESUME}))
+    mended.set()
+    first.join()
+    assert answer.result is not None
+    assert answer.result.outcome is Outcome.UNKNOWN
+    assert answer.result.error is not None
+    assert "machine" in answer.result.error.message
+    assert bench.reports[-1].result is not None
+    assert bench.reports[-1].result.outcome is Outcome.CHANGED
