@@ -12,7 +12,6 @@ from tasks.wire import Order, Report, ReportKind
 from workers.execution import Execution, Pool
 from workers.journal import HostPaths
 
-
 #: modes that change nothing, so that any number of them may run beside a change
 _READS = frozenset({Mode.PLAN, Mode.CHECK})
 
