@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +18,17 @@ from orchestrator import planning
 from orchestrator.applying import canonical, edited, refusal
 from orchestrator.bulletin import Bulletin
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.events import AbortAsked, Event, Started
+from orchestrator.campaign.events import AbortAsked, Event, OperatorEvent, Started
+from orchestrator.campaign.operators import objection
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.leading import Lead
 from orchestrator.planning import NewPlan
+from orchestrator.retrying import Retry, again
 from orchestrator.shelf import Shelf
 from orchestrator.store.records import Lease, LogEntry, LoggedEvent
 from orchestrator.store.store import Reader, Store, Writer
-from orchestrator.turn import Turn, commit, observe_event
+from orchestrator.turn import Turn, commit, kind_of, observe_event
 from tasks import catalog
 from tasks.errors import BadInput, DockwaveError, Refused
 
@@ -209,6 +212,27 @@ class Service:
             saved = self._observe(writer, campaign, event, self._now())
         self._changed()
         return saved
+
+    def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:
+        """Pause, resume, skip a host, or bring back; done before is no mistake, a refusal says why and is logged."""
+        now = self._now()
+        event = replace(event, by=_line(event.by), reason=_line(event.reason))
+        with self._store.write(self._lead.epoch) as writer:
+            campaign = self._found(writer, campaign_id)
+            against = objection(campaign, event)
+            if against is None:
+                saved = self._observe(writer, campaign, event, now)
+            else:
+                problem = Refused(against.reason, code="E_NOT_NOW", hint=against.hint)
+                writer.log([_refused(kind_of(event), problem, now, event.by, campaign.id)])
+        self._changed()
+        if against is not None:
+            raise problem
+        return saved
+
+    def retry(self, campaign_id: str, wish: Retry) -> str:
+        """Plan again what the campaign did not prove; gives the id of the new campaign."""
+        return self.plan(again(self.campaign(campaign_id), wish))
 
     def release_host(self, host: str, by: str, reason: str) -> Lease:
         """Let campaigns change a host again that one of them left to a person; logged with its reason."""

@@ -29,7 +29,7 @@ from orchestrator.campaign.events import (
 )
 from orchestrator.campaign.observe import observe, observe_all
 from orchestrator.campaign.record import record
-from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
+from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
 from orchestrator.campaign.stop_rules import stopped
 from orchestrator.ingest import Ignored, event_of
 from orchestrator.orders import Sending, order_of, question_of
@@ -262,12 +262,11 @@ def commit(turn: Turn, writer: Writer) -> Campaign:
 def open_orders(campaign: Campaign, now: datetime) -> list[Sending]:
     """Give the orders that were committed, nobody accepted, and may still start: perhaps they never left."""
     found: list[Sending] = []
+    held = stopped(campaign) or campaign.state is CampaignState.PAUSED
     for run in campaign.runs:
         attempt = run.attempt
         if attempt is None or attempt.ended_at or attempt.accepted_at or attempt.expires_at <= now:
             continue
-        if run.state in {HostState.ORDERED, HostState.ROLLING_BACK} and (
-            attempt.undo or not stopped(campaign)
-        ):
+        if run.state in {HostState.ORDERED, HostState.ROLLING_BACK} and (attempt.undo or not held):
             found.append(order_of(campaign, run, attempt))
     return found

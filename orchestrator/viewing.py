@@ -80,7 +80,7 @@ def campaign_view(campaign: Campaign, now: datetime, *, full: bool = True) -> Ca
         words=list(words(campaign)),
         waves=_waves(campaign, full=full),
         totals=totals(campaign),
-        stops=[_stop(stop) for stop in campaign.stops],
+        stops=[_stop(stop) for stop in campaign.stops if stop.lifted_at is None],
         progress=_progress(campaign, now),
         exit_code=EXIT_CODES.get(campaign.state),
     )

@@ -178,6 +178,7 @@ class CampaignView(View):
     words: list[str]
     waves: list[WaveView]
     totals: TotalsView
+    #: those that stand; what a person lifted by `resume` is in the log and in `why`
     stops: list[StopView]
     progress: ProgressView | None
     #: exit code of the command line for this state; null while it goes on

@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import OperatorEvent
 from orchestrator.campaign.why import Explanation
 from orchestrator.planning import NewPlan
+from orchestrator.retrying import Retry
+from orchestrator.store.records import Lease
 
 
 class LoggedEvent(Protocol):
@@ -75,6 +78,22 @@ class Service(Protocol):
 
     def abort(self, campaign_id: str, by: str, reason: str) -> Campaign:
         """Start no further host; the campaign as it is then."""
+        ...
+
+    def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:
+        """Do what a person asks of a campaign at work; the campaign as it is then."""
+        ...
+
+    def retry(self, campaign_id: str, wish: Retry) -> str:
+        """Plan again what a campaign left; the id of the new one."""
+        ...
+
+    def release_host(self, host: str, by: str, reason: str) -> Lease:
+        """Let campaigns change a host again that one of them left to a person."""
+        ...
+
+    def accept_identity(self, host: str, by: str, reason: str) -> None:
+        """Accept whatever machine answers to this name next."""
         ...
 
     def events(self, campaign_id: str, after_seq: int, *, host: str | None = None) -> Sequence[LoggedEvent]:

@@ -123,6 +123,13 @@ class Stop:
     action: StopAction | None = None
     #: who, for an operator's action
     by: str = "dockwave"
+    #: when a person resumed the campaign that this stop had paused; None while it stands
+    lifted_at: datetime | None = None
+    lifted_by: str = ""
+    #: hosts in trouble then: its rules speak again only when another one joins them
+    forgiven: tuple[str, ...] = ()
+    #: the person asked for silence: its rules do not speak again at all
+    silenced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,45 @@ class Started:
     by: str
 
 
-Event: TypeAlias = Accepted | Heartbeat | Ended | NotStarted | Rechecked | AbortAsked | Started
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAsked:
+    """An operator wants nothing new started until somebody resumes it."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeAsked:
+    """An operator wants a paused campaign to go on."""
+
+    by: str
+    reason: str = ""
+    #: the rules that paused it may not speak again
+    silence: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkipAsked:
+    """An operator wants one host left out that was not started."""
+
+    host: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackAsked:
+    """An operator wants every changed host brought back."""
+
+    by: str
+    reason: str = ""
+
+
+#: what people ask of a campaign at work
+OperatorEvent: TypeAlias = AbortAsked | PauseAsked | ResumeAsked | SkipAsked | RollbackAsked
+
+Event: TypeAlias = Accepted | Heartbeat | Ended | NotStarted | Rechecked | Started | OperatorEvent
 
 # ---- actions: what should be done
 

@@ -8,8 +8,17 @@ from datetime import datetime
 
 from orchestrator.campaign import moves
 from orchestrator.campaign.answers import HostEvent, react
-from orchestrator.campaign.campaign import Campaign, Stop
-from orchestrator.campaign.events import AbortAsked, Event, Started
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import (
+    AbortAsked,
+    Event,
+    PauseAsked,
+    ResumeAsked,
+    RollbackAsked,
+    SkipAsked,
+    Started,
+)
+from orchestrator.campaign.operators import ask
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 
 
@@ -23,9 +32,10 @@ def observe_all(campaign: Campaign, events: Iterable[Event], now: datetime) -> C
     batch: list[HostEvent] = []
     after = campaign
     for event in events:
-        if isinstance(event, Started | AbortAsked):
-            after = _asked(_on_hosts(after, batch, now), event, now)
-            batch = []
+        if isinstance(event, Started):
+            after, batch = _started(_on_hosts(after, batch, now), now), []
+        elif isinstance(event, AbortAsked | PauseAsked | ResumeAsked | SkipAsked | RollbackAsked):
+            after, batch = ask(_on_hosts(after, batch, now), event, now), []
         else:
             batch.append(event)
     return _on_hosts(after, batch, now)
@@ -48,10 +58,6 @@ def _on_hosts(campaign: Campaign, events: list[HostEvent], now: datetime) -> Cam
     return moves.tidy(replace(campaign, runs=tuple(runs)), now) if changed else campaign
 
 
-def _asked(campaign: Campaign, event: Started | AbortAsked, now: datetime) -> Campaign:
-    return _started(campaign, now) if isinstance(event, Started) else _abort(campaign, event, now)
-
-
 def _started(campaign: Campaign, now: datetime) -> Campaign:
     """A plan is applied once, while it is valid."""
     ready = campaign.state in {CampaignState.PLANNED, CampaignState.AWAITING_APPROVAL}
@@ -59,18 +65,3 @@ def _started(campaign: Campaign, now: datetime) -> Campaign:
     if not ready or expired or campaign.abort_requested:
         return campaign
     return replace(campaign, state=CampaignState.RUNNING, started_at=now)
-
-
-def _abort(campaign: Campaign, event: AbortAsked, now: datetime) -> Campaign:
-    """Nothing new starts; asked twice is asked once; after the end it changes nothing."""
-    if campaign.abort_requested or campaign.state in FINAL_CAMPAIGN:
-        return campaign
-    stop = Stop(
-        rule="operator abort",
-        limit="no new host starts; running ones finish",
-        observed=event.reason or "no reason given",
-        hosts=(),
-        at=now,
-        by=event.by,
-    )
-    return replace(campaign, abort_requested=True, stops=(*campaign.stops, stop))

@@ -107,7 +107,7 @@ def _on_campaign(campaign: Campaign, action: OpenWave | StopNow | Cancel | Finis
     if isinstance(action, OpenWave):
         return replace(campaign, wave=action.number, wave_started_at=now, wave_settled_at=None)
     if isinstance(action, StopNow):
-        return _stopped(campaign, action.stop, now)
+        return stop_now(campaign, action.stop, now)
     if isinstance(action, Cancel):
         names = frozenset(action.hosts)
         runs = tuple(
@@ -129,7 +129,8 @@ def _cancelled(run: HostRun, reason: str, now: datetime) -> HostRun:
     return run
 
 
-def _stopped(campaign: Campaign, stop: Stop, now: datetime) -> Campaign:
+def stop_now(campaign: Campaign, stop: Stop, now: datetime) -> Campaign:
+    """The campaign after this stop: paused, or turned back as far as its action says."""
     after = replace(campaign, stops=(*campaign.stops, stop))
     if stop.action is StopAction.CONTINUE:
         return after

@@ -26,6 +26,9 @@ BREAKER_WINDOW_S = 300.0
 
 BREAKER_RULE = "mass-unreachable breaker"
 
+#: a person brings the campaign back: it decides how the campaign ends, whatever stopped it before
+OPERATOR_ROLLBACK = "operator rollback"
+
 #: how far each action goes; a later stop is recorded only when it goes further
 SEVERITY: dict[StopAction | None, int] = {
     StopAction.CONTINUE: 0,
@@ -92,6 +95,9 @@ def stopped(campaign: Campaign) -> bool:
 
 def rule_stop(campaign: Campaign) -> Stop | None:
     """The stop that decides how the campaign ends, when a rule made it and no abort came before."""
+    asked = next((stop for stop in campaign.stops if stop.rule == OPERATOR_ROLLBACK), None)
+    if asked is not None:
+        return asked
     first = next((stop for stop in campaign.stops if SEVERITY[stop.action] >= 2), None)
     return first if first is not None and first.action is not None else None
 
@@ -125,8 +131,11 @@ def judge(campaign: Campaign, census: Census, now: datetime) -> Judgement:
     if breaker is not None:
         return Judgement(stop=breaker.stop, hold=True, dark=True, due=due)
     readings = read_rules(campaign, census)
-    known = _known(campaign)
-    new = [reading for reading in readings if reading.text not in known]
+    new = [
+        reading
+        for reading in readings
+        if not _had_its_say(campaign, reading.text, [item.host for item in reading.troubles])
+    ]
     hold = any(reading.held and reading.rule.action is not StopAction.CONTINUE for reading in new)
     return Judgement(stop=_stop(campaign, [item for item in new if item.breached], now), hold=hold, due=due)
 
@@ -163,16 +172,22 @@ def _reading(
     )
 
 
-def _known(campaign: Campaign) -> frozenset[str]:
-    """Rules that have had their say: each speaks once."""
-    return frozenset(part for stop in campaign.stops for part in stop.rule.split("; "))
+def _had_its_say(campaign: Campaign, rule: str, hosts: Iterable[str]) -> bool:
+    """Whether the rule stays quiet: each speaks once, and after a resume again when another host is in trouble."""
+    said = [stop for stop in campaign.stops if rule in stop.rule.split("; ")]
+    if any(stop.lifted_at is None or stop.silenced for stop in said):
+        return True
+    if not said:
+        return False
+    forgiven = {host for stop in said for host in stop.forgiven}
+    return all(host in forgiven for host in hosts)
 
 
 def _stop(campaign: Campaign, new: Sequence[Reading], now: datetime) -> Stop | None:
     if not new:
         return None
     action = max((reading.rule.action for reading in new), key=lambda item: SEVERITY[item])
-    so_far = max((SEVERITY[stop.action] for stop in campaign.stops), default=0)
+    so_far = max((SEVERITY[stop.action] for stop in campaign.stops if stop.lifted_at is None), default=0)
     if campaign.abort_requested:
         so_far = max(so_far, SEVERITY[None])
     if SEVERITY[action] <= so_far and action is not StopAction.CONTINUE:
@@ -219,7 +234,9 @@ def _breaker(campaign: Campaign, census: Census, now: datetime) -> _Breaker | No
         return None
     old = now - timedelta(seconds=campaign.policy.unknown_grace_s)
     lasting = [run for run in dark if run.unknown_since is None or run.unknown_since <= old]
-    known = any(BREAKER_RULE in stop.rule for stop in campaign.stops)
+    if any(stop.rule == BREAKER_RULE and stop.silenced for stop in campaign.stops):
+        return None
+    known = _had_its_say(campaign, BREAKER_RULE, [run.host.name for run in dark])
     if known or len(lasting) <= limit or len(lasting) < BREAKER_LEAST or stopped(campaign):
         return _Breaker(stop=None)
     return _Breaker(

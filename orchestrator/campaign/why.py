@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun
+from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, StopAction
 from orchestrator.campaign.census import take_census
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
-from orchestrator.campaign.stop_rules import judge
+from orchestrator.campaign.stop_rules import judge, stopped
 from orchestrator.campaign.words import names, plural
 from tasks.model import Host
 
@@ -69,7 +69,8 @@ class Explanation:
 
 def explain(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = frozenset()) -> Explanation:
     """Why the campaign is where it is; `blocked` hosts are held by another campaign."""
-    stops = campaign.stops
+    # what a person lifted stops nothing any more
+    stops = tuple(stop for stop in campaign.stops if stop.lifted_at is None)
     causes = _causes(campaign)
     return Explanation(
         campaign=campaign.id,
@@ -158,7 +159,7 @@ _HEADLINES = {
     CampaignState.PLANNING: "hosts are being asked for their dry runs",
     CampaignState.PLANNED: "the plan is ready and nothing was touched",
     CampaignState.AWAITING_APPROVAL: "it waits for an approver; nothing was touched",
-    CampaignState.PAUSED: "it is paused: nothing new starts, and it stays so until a person acts",
+    CampaignState.PAUSED: "it is paused: nothing new starts, and it stays so until a person acts, over restarts too",
     CampaignState.ROLLING_BACK: "nothing new starts; touched hosts are being brought back, running ones settle",
     CampaignState.COMPLETE: "every host is as wanted",
     CampaignState.COMPLETE_WITH_EXCEPTIONS: "it went over all hosts, and some are not as wanted",
@@ -172,6 +173,8 @@ _HEADLINES = {
 
 
 def _headline(campaign: Campaign, now: datetime, blocked: frozenset[str]) -> str:
+    if campaign.state is CampaignState.PAUSED:
+        return f"{_HEADLINES[campaign.state]}{_pause_age(campaign, now)}"
     if campaign.state is not CampaignState.RUNNING:
         return _HEADLINES[campaign.state]
     if campaign.abort_requested:
@@ -184,6 +187,14 @@ def _headline(campaign: Campaign, now: datetime, blocked: frozenset[str]) -> str
     if waiting and not census.flying and not census.soaking:
         return f"it waits for hosts another campaign holds: {names(waiting)}"
     return f"it is going on: wave {campaign.wave} of {campaign.waves}"
+
+
+def _pause_age(campaign: Campaign, now: datetime) -> str:
+    since = [stop.at for stop in campaign.stops if stop.action is StopAction.PAUSE and stop.lifted_at is None]
+    if not since:
+        return ""
+    minutes = int(max((now - min(since)).total_seconds(), 0.0) // 60)
+    return f"; so far for {plural(minutes, 'minute')}" if minutes else "; just now"
 
 
 def _hosts_in(campaign: Campaign, *states: HostState) -> list[str]:
@@ -199,6 +210,10 @@ def _done(campaign: Campaign) -> Iterator[str]:
         hosts = _hosts_in(campaign, state)
         if hosts:
             yield f"{text}: {plural(len(hosts), 'host')} ({names(hosts)})"
+    for stop in campaign.stops:
+        if stop.lifted_at is not None:
+            speaks = "its rules stay silent" if stop.silenced else "its rules speak again at the next trouble"
+            yield f"resumed by {stop.lifted_by} after {stop.rule} ({stop.observed}); {speaks}"
     asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]
     if asked and campaign.state not in FINAL_CAMPAIGN:
         yield f"the journals of {names(asked)} are being asked what became of the attempt"
@@ -232,9 +247,13 @@ def _next(campaign: Campaign, causes: Iterable[Cause]) -> Iterator[str]:
     if dark:
         yield f"dockwave hosts check -i INVENTORY -l '{':'.join(dark[:20])}'"
     if campaign.state not in FINAL_CAMPAIGN:
+        if campaign.state is CampaignState.PAUSED and not stopped(campaign):
+            yield f"dockwave resume {campaign.id}"
         yield f"dockwave watch {campaign.id}"
         if not campaign.abort_requested:
             yield f"dockwave abort {campaign.id}"
+        if any(run.changed for run in campaign.runs) and campaign.state is not CampaignState.ROLLING_BACK:
+            yield f"dockwave rollback {campaign.id}"
         return
     redo = [run.host.name for run in campaign.runs if run.state not in _HEALTHY]
     if redo and campaign.state is not CampaignState.VOID:

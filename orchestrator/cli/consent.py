@@ -74,6 +74,34 @@ def confirm(session: Session, view: CampaignView, *, yes: bool, allow_data_loss:
     return allow_data_loss
 
 
+def confirm_rollback(session: Session, view: CampaignView, *, yes: bool) -> None:
+    """Tell what comes back and what cannot, and go on only when a person (or --yes) has agreed."""
+    from orchestrator.campaign.words import names, plural
+
+    changed = [host for host in hosts_of(view) if host.changed]
+    lost = [host.host for host in changed if host.undo == "one-way"]
+    session.say(
+        f"{plural(len(changed), 'host')} changed so far will be brought back ({names(h.host for h in changed)}); "
+        "hosts at work follow when they answer."
+    )
+    if lost:
+        session.say(
+            f"CANNOT BE TAKEN BACK on {plural(len(lost), 'host')}: {names(lost)}. A person is asked for."
+        )
+    if yes:
+        return
+    if not session.at_terminal:
+        raise BadInput(
+            "Nobody is at the terminal to confirm this",
+            code="E_CONFIRM",
+            hint="Read the line above, add --yes.",
+        )
+    if not typer.confirm("Go ahead?", err=True):
+        raise DockwaveError(
+            "Not confirmed; nothing was changed", code="E_DECLINED", hint="The campaign goes on as it was."
+        )
+
+
 def _declined() -> DockwaveError:
     return DockwaveError(
         "Not confirmed; nothing was started", code="E_DECLINED", hint="The plan stays applicable."

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import campaign, catalogue, config, hosts, plan, processes, show, trust
+from orchestrator.cli import campaign, catalogue, config, hosts, operate, plan, processes, show, trust
 
 app = typer.Typer(
     name="dockwave",
@@ -28,11 +28,18 @@ app.command(rich_help_panel=_CAMPAIGNS)(show.show)
 app.command(rich_help_panel=_CAMPAIGNS)(show.watch)
 app.command(rich_help_panel=_CAMPAIGNS)(show.why)
 app.command(rich_help_panel=_CAMPAIGNS)(show.abort)
+app.command(rich_help_panel=_CAMPAIGNS)(operate.pause)
+app.command(rich_help_panel=_CAMPAIGNS)(operate.resume)
+app.command(rich_help_panel=_CAMPAIGNS)(operate.skip)
+app.command(rich_help_panel=_CAMPAIGNS)(operate.rollback)
+app.command(rich_help_panel=_CAMPAIGNS)(operate.retry)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
 app.add_typer(campaign.campaign_app, name="campaign", rich_help_panel=_CAMPAIGNS)
 app.command(rich_help_panel=_FLEET)(catalogue.procedures)
 app.add_typer(hosts.hosts_app, name="hosts", rich_help_panel=_FLEET)
 hosts.hosts_app.command("trust")(trust.trust)
+hosts.hosts_app.command("release")(operate.release)
+hosts.hosts_app.command("accept-identity")(operate.accept_identity)
 app.command(rich_help_panel=_CONTROL)(processes.up)
 app.command(rich_help_panel=_CONTROL)(processes.down)
 app.command(rich_help_panel=_CONTROL)(processes.status)

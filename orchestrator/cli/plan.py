@@ -190,6 +190,11 @@ def make(session: Session, asked: Any) -> CampaignView:
     session.say(
         f"Campaign {campaign_id}: asking {len(body['hosts'])} hosts what {body['procedure']} would do."
     )
+    return await_plan(session, campaign_id)
+
+
+def await_plan(session: Session, campaign_id: str) -> CampaignView:
+    """The plan once it is finished; an error when none could be made."""
     deadline, after = time.monotonic() + PLANNING_S, 0
     while True:
         view = session.client.campaign(campaign_id, full=False)

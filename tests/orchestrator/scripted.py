@@ -17,11 +17,15 @@ import uvicorn
 from orchestrator.api.app import create_app
 from orchestrator.api.token import ensure_secret
 from orchestrator.campaign.campaign import Attempt, Campaign, FailureKind, HostRun, Stop
+from orchestrator.campaign.events import OperatorEvent
+from orchestrator.campaign.observe import observe
+from orchestrator.campaign.operators import objection
 from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.planning import NewPlan
-from orchestrator.store.records import LoggedEvent
+from orchestrator.retrying import Retry, again
+from orchestrator.store.records import Lease, LoggedEvent
 from tasks import catalog
 from tasks.errors import BadInput, DockwaveError, Refused
 from tasks.model import UndoClass
@@ -58,6 +62,9 @@ class ScriptedService:
     requests: list[NewPlan] = field(default_factory=list)
     applied: list[tuple[str, str, bool]] = field(default_factory=list)
     aborted: list[tuple[str, str, str]] = field(default_factory=list)
+    operated: list[OperatorEvent] = field(default_factory=list)
+    released: list[tuple[str, str, str]] = field(default_factory=list)
+    accepted: list[tuple[str, str, str]] = field(default_factory=list)
     draft: Mapping[str, Any] = field(default_factory=lambda: dict(DRAFT))
     #: state a campaign has once applied
     after_apply: CampaignState = CampaignState.COMPLETE
@@ -138,6 +145,31 @@ class ScriptedService:
             self.kept[campaign_id], state=CampaignState.ABORTED, abort_requested=True
         )
         return self.kept[campaign_id]
+
+    def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:
+        """The real decision, on the campaign in memory."""
+        self._check()
+        self.operated.append(event)
+        against = objection(self.kept[campaign_id], event)
+        if against is not None:
+            raise Refused(against.reason, code="E_NOT_NOW", hint=against.hint)
+        self.kept[campaign_id] = observe(self.kept[campaign_id], event, NOON)
+        return self.kept[campaign_id]
+
+    def retry(self, campaign_id: str, wish: Retry) -> str:
+        """The real request, planned at once."""
+        return self.plan(again(self.kept[campaign_id], wish))
+
+    def release_host(self, host: str, by: str, reason: str) -> Lease:
+        """Note it."""
+        self._check()
+        self.released.append((host, by, reason))
+        return Lease(host=host, campaign_id="c0", attempt_id=f"c0/{host}/1", epoch=1, since=NOON)
+
+    def accept_identity(self, host: str, by: str, reason: str) -> None:
+        """Note it."""
+        self._check()
+        self.accepted.append((host, by, reason))
 
     def events(self, campaign_id: str, after_seq: int, *, host: str | None = None) -> Sequence[LoggedEvent]:
         """The log of one campaign."""

@@ -22,8 +22,12 @@ from orchestrator.campaign.events import (
     Event,
     Finish,
     OpenWave,
+    PauseAsked,
     Recheck,
     Resend,
+    ResumeAsked,
+    RollbackAsked,
+    SkipAsked,
     Started,
     WakeAt,
 )
@@ -251,6 +255,33 @@ class CampaignMachine(RuleBasedStateMachine):
             self.aborted_at = self.latest
         self._observe(AbortAsked(by="ops"))
 
+    @rule()
+    def pause(self) -> None:
+        """An operator wants to look first."""
+        self._observe(PauseAsked(by="ops", reason="a look"))
+
+    @rule(silence=st.booleans())
+    def resume(self, silence: bool) -> None:
+        """An operator has looked."""
+        self._observe(ResumeAsked(by="ops", silence=silence))
+
+    @precondition(lambda self: self.hosts)
+    @rule(pick=_PICK)
+    def skip_a_host(self, pick: int) -> None:
+        """An operator wants one of them left alone."""
+        name = self._host(pick).name
+        was = self._run(name)
+        self._observe(SkipAsked(host=name, by="ops", reason="not this one"))
+        assert self._run(name) is was or was.state is HostState.PENDING, (
+            "only what was not started is skipped"
+        )
+
+    @rule(sure=st.integers(min_value=0, max_value=3))
+    def roll_back(self, sure: int) -> None:
+        """An operator wants it all undone."""
+        if sure == 0:
+            self._observe(RollbackAsked(by="ops"))
+
     # -- rules: orders on their way --------------------------------------------------------------------------
 
     @precondition(lambda self: self.fleet.orders)
@@ -403,7 +434,7 @@ class CampaignMachine(RuleBasedStateMachine):
             host = self.fleet.hosts[run.host.name]
             if run.state in {HostState.ROLLED_BACK, HostState.FAILED_CLEAN, HostState.CANCELLED}:
                 assert not host.changed
-            if run.state in {HostState.ALREADY_RIGHT, HostState.UNREACHABLE}:
+            if run.state in {HostState.ALREADY_RIGHT, HostState.UNREACHABLE, HostState.SKIPPED}:
                 assert host.effects == 0
             if run.state is HostState.SUCCEEDED:
                 assert host.changed

@@ -1,0 +1,102 @@
+"""Routes by which people act on campaigns at work and on hosts that are kept; each says who and why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import Field
+
+from orchestrator.api.body import Body, reader
+from orchestrator.api.campaigns import Reference
+from orchestrator.api.contract import Service
+from orchestrator.api.plans import Text
+from orchestrator.campaign.events import OperatorEvent, PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
+from orchestrator.retrying import DEFAULT, Left, Retry
+
+HostName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,252}$", description="name of a host")]
+
+
+class WhoBody(Body):
+    """Who wants it, and why."""
+
+    by: Text = ""
+    reason: Text = ""
+
+
+class ResumeBody(WhoBody):
+    """Who lets it go on, and whether the rules that paused it may speak again."""
+
+    silence: bool = False
+
+
+class SkipBody(WhoBody):
+    """Which host is left out."""
+
+    host: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,252}$")]
+
+
+class ReasonBody(WhoBody):
+    """What a person vouches for needs a reason."""
+
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class RetryBody(WhoBody):
+    """What is done again."""
+
+    only: Annotated[list[Left], Field(default_factory=lambda: list(DEFAULT), min_length=1, max_length=8)]
+    allow_unreachable: bool = False
+
+
+def router(service: Service) -> APIRouter:
+    """POST below /v1/campaigns/{id} and /v1/hosts/{name}."""
+    routes = APIRouter(prefix="/v1")
+
+    def operate(reference: str, event: OperatorEvent) -> dict[str, str]:
+        campaign = service.operate(service.campaign(reference).id, event)
+        return {"id": campaign.id, "state": campaign.state}
+
+    @routes.post("/campaigns/{reference}/pause", status_code=202)
+    def pause(reference: Reference, body: Annotated[WhoBody, Depends(reader(WhoBody))]) -> dict[str, str]:
+        """Start no further host until it is resumed; repeating it changes nothing."""
+        return operate(reference, PauseAsked(by=body.by, reason=body.reason))
+
+    @routes.post("/campaigns/{reference}/resume", status_code=202)
+    def resume(
+        reference: Reference, body: Annotated[ResumeBody, Depends(reader(ResumeBody))]
+    ) -> dict[str, str]:
+        """Let a paused campaign go on; repeating it changes nothing."""
+        return operate(reference, ResumeAsked(by=body.by, reason=body.reason, silence=body.silence))
+
+    @routes.post("/campaigns/{reference}/skip", status_code=202)
+    def skip(reference: Reference, body: Annotated[SkipBody, Depends(reader(SkipBody))]) -> dict[str, str]:
+        """Leave out one host that was not started; repeating it changes nothing."""
+        return operate(reference, SkipAsked(host=body.host, by=body.by, reason=body.reason))
+
+    @routes.post("/campaigns/{reference}/rollback", status_code=202)
+    def rollback(reference: Reference, body: Annotated[WhoBody, Depends(reader(WhoBody))]) -> dict[str, str]:
+        """Bring back every changed host of a campaign at work; repeating it changes nothing."""
+        return operate(reference, RollbackAsked(by=body.by, reason=body.reason))
+
+    @routes.post("/campaigns/{reference}/retry", status_code=202)
+    def retry(reference: Reference, body: Annotated[RetryBody, Depends(reader(RetryBody))]) -> dict[str, str]:
+        """Plan again what a finished campaign left."""
+        wish = Retry(
+            only=tuple(body.only), by=body.by, reason=body.reason, allow_unreachable=body.allow_unreachable
+        )
+        return {"id": service.retry(service.campaign(reference).id, wish)}
+
+    @routes.post("/hosts/{name}/release", status_code=202)
+    def release(name: HostName, body: Annotated[ReasonBody, Depends(reader(ReasonBody))]) -> dict[str, str]:
+        """Let campaigns change a host again that one of them left to a person."""
+        lease = service.release_host(name, body.by, body.reason)
+        return {"host": name, "campaign": lease.campaign_id, "attempt": lease.attempt_id}
+
+    @routes.post("/hosts/{name}/accept-identity", status_code=202)
+    def identity(name: HostName, body: Annotated[ReasonBody, Depends(reader(ReasonBody))]) -> dict[str, str]:
+        """Accept whatever machine answers to this name next."""
+        service.accept_identity(name, body.by, body.reason)
+        return {"host": name}
+
+    return routes

@@ -1,0 +1,175 @@
+"""What people may ask of a campaign at work: whether it can be done in its state, and what becomes of it.
+
+Every request is either done, done before (then the very same campaign comes back), or refused with a reason and a
+way out; asked of a finished campaign it changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from orchestrator.campaign import moves
+from orchestrator.campaign.campaign import Campaign, Stop, StopAction
+from orchestrator.campaign.census import take_census
+from orchestrator.campaign.events import (
+    AbortAsked,
+    OperatorEvent,
+    PauseAsked,
+    ResumeAsked,
+    RollbackAsked,
+    SkipAsked,
+)
+from orchestrator.campaign.record import stop_now
+from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
+from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK, stopped
+
+OPERATOR_PAUSE = "operator pause"
+
+_PLANS = frozenset({CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.AWAITING_APPROVAL})
+_GOING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """Why something cannot be done now, and what can."""
+
+    reason: str
+    hint: str
+
+
+def ask(campaign: Campaign, event: OperatorEvent, now: datetime) -> Campaign:
+    """The campaign after this request; the very same object when it is refused or was done before."""
+    if isinstance(event, AbortAsked):
+        return _abort(campaign, event, now)
+    if objection(campaign, event) is not None or done_before(campaign, event):
+        return campaign
+    if isinstance(event, PauseAsked):
+        return stop_now(campaign, _pause(event, now), now)
+    if isinstance(event, ResumeAsked):
+        return _resume(campaign, event, now)
+    if isinstance(event, SkipAsked):
+        return _skip(campaign, event, now)
+    return moves.tidy(stop_now(campaign, _rollback(campaign, event, now), now), now)
+
+
+def objection(campaign: Campaign, event: OperatorEvent) -> Objection | None:
+    """Why the request cannot be done in this state; None when it can, or was done before."""
+    if isinstance(event, AbortAsked) or done_before(campaign, event):
+        return None
+    word = _WORDS[type(event)]
+    show = f"`dockwave show {campaign.id}` shows how it stands"
+    if campaign.state in _PLANS:
+        return Objection(
+            reason=f"Campaign {campaign.id} is not at work yet ({campaign.state}): there is nothing to {word}",
+            hint="Do not apply its plan, or plan without the hosts you do not want",
+        )
+    if campaign.state in FINAL_CAMPAIGN:
+        return Objection(reason=f"Campaign {campaign.id} is over ({campaign.state})", hint=show)
+    if isinstance(event, RollbackAsked):
+        return None
+    if campaign.state not in _GOING or stopped(campaign):
+        why = campaign.stops[-1].rule if campaign.stops else "it was stopped"
+        return Objection(
+            reason=f"Campaign {campaign.id} starts nothing new any more ({why}), so there is nothing to {word}",
+            hint=show,
+        )
+    return _no_skip(campaign, event) if isinstance(event, SkipAsked) else None
+
+
+_WORDS: dict[type[OperatorEvent], str] = {
+    PauseAsked: "pause",
+    ResumeAsked: "resume",
+    SkipAsked: "skip",
+    RollbackAsked: "roll back",
+}
+
+
+def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
+    """Whether the campaign is as the request wants it: repeating a request is no mistake."""
+    if isinstance(event, AbortAsked):
+        return campaign.abort_requested
+    if isinstance(event, PauseAsked):
+        return campaign.state is CampaignState.PAUSED and not stopped(campaign)
+    if isinstance(event, ResumeAsked):
+        return campaign.state is CampaignState.RUNNING and not stopped(campaign)
+    if isinstance(event, RollbackAsked):
+        return any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
+    run = campaign.run_of(event.host)
+    return campaign.state not in _PLANS and run is not None and run.state is HostState.SKIPPED
+
+
+def _no_skip(campaign: Campaign, event: SkipAsked) -> Objection | None:
+    run = campaign.run_of(event.host)
+    if run is None:
+        return Objection(
+            reason=f"Host {event.host} is not in campaign {campaign.id}",
+            hint=f"`dockwave show {campaign.id}` lists its hosts",
+        )
+    if run.state is HostState.PENDING:
+        return None
+    return Objection(
+        reason=f"Host {event.host} is {run.state}: only a host that was not started can be left out",
+        hint=f"`dockwave logs {campaign.id} {event.host}` shows what was done on it",
+    )
+
+
+def _abort(campaign: Campaign, event: AbortAsked, now: datetime) -> Campaign:
+    """Nothing new starts; asked twice is asked once; after the end it changes nothing."""
+    if campaign.abort_requested or campaign.state in FINAL_CAMPAIGN:
+        return campaign
+    stop = Stop(
+        rule="operator abort",
+        limit="no new host starts; running ones finish",
+        observed=event.reason or "no reason given",
+        hosts=(),
+        at=now,
+        by=event.by,
+    )
+    return replace(campaign, abort_requested=True, stops=(*campaign.stops, stop))
+
+
+def _pause(event: PauseAsked, now: datetime) -> Stop:
+    return Stop(
+        rule=OPERATOR_PAUSE,
+        limit="no new host starts until somebody resumes it; running ones finish",
+        observed=event.reason or "no reason given",
+        hosts=(),
+        at=now,
+        action=StopAction.PAUSE,
+        by=event.by,
+    )
+
+
+def _resume(campaign: Campaign, event: ResumeAsked, now: datetime) -> Campaign:
+    """What paused it is lifted: hosts in trouble now are forgiven, so its rules wait for the next one."""
+    forgiven = tuple(item.host for item in take_census(campaign, now).troubles)
+    stops = tuple(
+        replace(stop, lifted_at=now, lifted_by=event.by, forgiven=forgiven, silenced=event.silence)
+        if stop.action is StopAction.PAUSE and stop.lifted_at is None
+        else stop
+        for stop in campaign.stops
+    )
+    return replace(campaign, state=CampaignState.RUNNING, stops=stops)
+
+
+def _skip(campaign: Campaign, event: SkipAsked, now: datetime) -> Campaign:
+    reason = f"skipped by {event.by}: {event.reason or 'no reason given'}"
+    runs = tuple(
+        replace(moves.to(run, HostState.SKIPPED, now), reason=reason) if run.host.name == event.host else run
+        for run in campaign.runs
+    )
+    return moves.tidy(replace(campaign, runs=runs), now)
+
+
+def _rollback(campaign: Campaign, event: RollbackAsked, now: datetime) -> Stop:
+    changed = tuple(run.host.name for run in campaign.runs if run.changed)
+    return Stop(
+        rule=OPERATOR_ROLLBACK,
+        limit="no new host starts; every changed host is brought back, the last wave first",
+        observed=event.reason or "no reason given",
+        hosts=changed,
+        at=now,
+        action=StopAction.ROLLBACK_CAMPAIGN,
+        by=event.by,
+    )

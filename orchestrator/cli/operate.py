@@ -1,0 +1,163 @@
+"""`pause`, `resume`, `skip`, `rollback`, `retry`, `hosts release` and `hosts accept-identity`: people act."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.consent import confirm_rollback
+from orchestrator.cli.session import Session, command
+from tasks.errors import BadInput
+
+if TYPE_CHECKING:
+    from orchestrator.views import CampaignView
+
+Reference = Annotated[str, typer.Argument(metavar="ID", help="Campaign, or the beginning of its id.")]
+HostName = Annotated[str, typer.Argument(metavar="HOST", help="Name of a host.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
+Must = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record; required.")]
+
+
+@command
+def pause(session: Session, campaign: Reference, reason: Reason = "") -> None:
+    """Start no further host until it is resumed; hosts at work finish. Holds over restarts."""
+    view = _act(session, campaign, "pause", reason)
+    session.say(f"Nothing new starts. Let it go on with: dockwave resume {view.id}")
+
+
+@command
+def resume(
+    session: Session,
+    campaign: Reference,
+    reason: Reason = "",
+    silence: Annotated[
+        bool, typer.Option("--silence", help="The rules that paused it do not speak again.")
+    ] = False,
+) -> None:
+    """Let a paused campaign go on. Its rules wait for the next host in trouble, unless silenced."""
+    view = _act(session, campaign, "resume", reason, silence=silence)
+    said = "stay silent" if silence else "speak again when another host is in trouble"
+    session.say(f"It goes on; rules that paused it {said}. Follow it with: dockwave watch {view.id}")
+
+
+@command
+def skip(session: Session, campaign: Reference, host: HostName, reason: Must) -> None:
+    """Leave out one host that was not started yet."""
+    view = _act(session, campaign, "skip", _given(reason), host=host.strip().lower())
+    session.say(
+        f"{host} is left out. To do it later: dockwave retry {view.id} --only skipped, once it is over"
+    )
+
+
+@command
+def rollback(
+    session: Session,
+    campaign: Reference,
+    reason: Must,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop a campaign at work and bring back every host it changed, the last wave first."""
+    reason = _given(reason)
+    view = session.client.campaign(campaign)
+    confirm_rollback(session, view, yes=yes)
+    _act(session, view.id, "rollback", reason)
+    session.say(f"Changed hosts are being brought back. Follow it with: dockwave watch {view.id}")
+
+
+@command
+def retry(
+    session: Session,
+    campaign: Reference,
+    only: Annotated[
+        str,
+        typer.Option(metavar="KINDS", help="What is done again: failed, unreachable, not-started, skipped."),
+    ] = "failed,unreachable,not-started",
+    reason: Reason = "",
+    allow_unreachable: Annotated[
+        bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the plan here, for `apply`.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the --out file.")] = False,
+) -> None:
+    """Plan again what a finished campaign did not prove: same procedure, parameters and policy, fewer hosts."""
+    from orchestrator import plan_report
+    from orchestrator.cli.plan import await_plan
+    from orchestrator.cli.planfile import check_target, write_plan
+    from orchestrator.cli.request import author, one_line
+    from orchestrator.retrying import Left
+
+    kinds = [item.strip() for item in only.split(",")]
+    unknown = [item for item in kinds if item not in set(Left)]
+    if unknown:
+        raise BadInput(f"--only cannot be {unknown[0][:40]!r}", hint=f"Choose from: {', '.join(Left)}.")
+    if out is not None:
+        check_target(out, force=force)
+    old = session.client.campaign(campaign, full=False)
+    body = {
+        "by": author(),
+        "reason": one_line("--reason", reason),
+        "only": kinds,
+        "allow_unreachable": allow_unreachable,
+    }
+    own = str(session.client.post(f"/v1/campaigns/{old.id}/retry", body)["id"])
+    session.say(f"Campaign {own} inherits procedure, parameters, policy and protection of {old.id}.")
+    view = await_plan(session, own)
+    if out is not None:
+        answer = session.client.get(f"/v1/campaigns/{view.id}/plan")
+        write_plan(out, answer["document"], answer["sha256"], force=force)
+    session.print(plan_report.plan(view, details=False))
+    if out is not None:
+        session.say(f"Apply it with: dockwave apply {out}")
+
+
+@command
+def release(session: Session, host: HostName, reason: Must) -> None:
+    """Let campaigns change a host again that one of them left to a person."""
+    from orchestrator.cli.request import author
+
+    name = host.strip().lower()
+    answer = session.client.post(
+        f"/v1/hosts/{_path(name)}/release", {"by": author(), "reason": _given(reason)}
+    )
+    session.data(f"{answer['host']} released; it was kept by campaign {answer['campaign']}")
+
+
+@command
+def accept_identity(session: Session, host: HostName, reason: Must) -> None:
+    """Accept whatever machine answers to this name next: you say that it was rebuilt."""
+    from orchestrator.cli.request import author
+
+    name = host.strip().lower()
+    answer = session.client.post(
+        f"/v1/hosts/{_path(name)}/accept-identity", {"by": author(), "reason": _given(reason)}
+    )
+    session.data(f"{answer['host']}: the next machine that answers is accepted")
+
+
+def _act(session: Session, campaign: str, verb: str, reason: str, **more: object) -> CampaignView:
+    from orchestrator.cli.request import author, one_line
+
+    view = session.client.campaign(campaign, full=False)
+    body = {"by": author(), "reason": one_line("--reason", reason), **more}
+    answer = session.client.post(f"/v1/campaigns/{view.id}/{verb}", body)
+    session.data(f"{view.id} {answer['state']}")
+    return view
+
+
+def _given(reason: str) -> str:
+    from orchestrator.cli.request import one_line
+
+    text = one_line("--reason", reason).strip()
+    if not text:
+        raise BadInput("--reason is empty", hint="Say why in a few words; it is kept in the record.")
+    return text
+
+
+def _path(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="") or "-"

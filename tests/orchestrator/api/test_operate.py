@@ -1,0 +1,92 @@
+"""The routes by which people act: passed on with who and why, refused in their place."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from orchestrator.campaign.events import PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
+from orchestrator.campaign.states import CampaignState
+from tests.orchestrator.api.test_routes import planned
+from tests.orchestrator.scripted import ScriptedService
+
+
+def _running(client: httpx.Client, service: ScriptedService) -> str:
+    own = planned(client)
+    service.move(own, state=CampaignState.RUNNING)
+    return own
+
+
+def test_each_verb_is_passed_on_with_who_and_why(client: httpx.Client, service: ScriptedService) -> None:
+    own = _running(client, service)
+    who = {"by": "me", "reason": "why"}
+    for verb, more, state in (
+        ("pause", {}, "PAUSED"),
+        ("skip", {"host": "web-2"}, "PAUSED"),
+        ("resume", {"silence": True}, "RUNNING"),
+        ("rollback", {}, "ROLLING_BACK"),
+    ):
+        answer = client.post(f"/v1/campaigns/{own}/{verb}", json=who | more)
+        assert (answer.status_code, answer.json()) == (202, {"id": own, "state": state})
+    assert service.operated == [
+        PauseAsked(by="me", reason="why"),
+        SkipAsked(host="web-2", by="me", reason="why"),
+        ResumeAsked(by="me", reason="why", silence=True),
+        RollbackAsked(by="me", reason="why"),
+    ]
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "rollback"])
+def test_what_cannot_be_done_now_is_409_with_a_fix(
+    client: httpx.Client, service: ScriptedService, verb: str
+) -> None:
+    answer = client.post(f"/v1/campaigns/{planned(client)}/{verb}", json={})
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "E_NOT_NOW"
+    assert answer.json()["fix"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("campaigns/{}/pause", {"who": "me"}),
+        ("campaigns/{}/pause", {"by": "a\nb"}),
+        ("campaigns/{}/resume", {"silence": "yes please"}),
+        ("campaigns/{}/skip", {}),
+        ("campaigns/{}/skip", {"host": "-rf"}),
+        ("campaigns/{}/retry", {"only": ["everything"]}),
+        ("campaigns/{}/retry", {"only": []}),
+        ("hosts/web-1/release", {}),
+        ("hosts/web-1/release", {"reason": ""}),
+        ("hosts/-x/release", {"reason": "mended"}),
+        ("hosts/web-1/accept-identity", {"by": "me"}),
+    ],
+)
+def test_what_cannot_be_used_is_422(
+    client: httpx.Client, service: ScriptedService, path: str, body: dict[str, object]
+) -> None:
+    own = _running(client, service)
+    assert client.post(f"/v1/{path.format(own)}", json=body).status_code == 422
+    assert not service.operated
+    assert not service.released
+    assert not service.accepted
+
+
+def test_a_retry_is_a_new_plan(client: httpx.Client, service: ScriptedService) -> None:
+    own = planned(client)
+    service.move(own, state=CampaignState.ABORTED)
+    nothing = client.post(f"/v1/campaigns/{own}/retry", json={})
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "E_NOTHING_LEFT")
+    service.move_host(own, "web-2", state="CANCELLED")
+    answer = client.post(f"/v1/campaigns/{own}/retry", json={"by": "me", "only": ["not-started"]})
+    assert answer.status_code == 202
+    assert [host.name for host in service.requests[-1].hosts] == ["web-2"]
+
+
+def test_hosts_are_released_and_accepted_with_a_reason(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    body = {"by": "me", "reason": "looked at it"}
+    assert client.post("/v1/hosts/web-1/release", json=body).status_code == 202
+    assert client.post("/v1/hosts/web-1/accept-identity", json=body).status_code == 202
+    assert service.released == service.accepted == [("web-1", "me", "looked at it")]

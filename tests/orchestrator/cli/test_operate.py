@@ -1,0 +1,95 @@
+"""The verbs by which people act: state on standard output, what follows on standard error, codes as documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.campaign.events import PauseAsked, ResumeAsked
+from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.cli.planfile import read_plan
+from tests.orchestrator.cli.conftest import Dockwave
+from tests.orchestrator.scripted import ScriptedService, finished
+
+
+@pytest.fixture
+def running(dockwave: Dockwave, service: ScriptedService) -> str:
+    """A campaign at work with one changed host."""
+    assert dockwave("plan", "engine.restart", "--on", "web").exit_code == 0
+    (own,) = service.kept
+    run = service.kept[own].runs[0]
+    service.move(own, state=CampaignState.RUNNING, wave=1)
+    service.move_host(
+        own,
+        "web-1",
+        state=HostState.SUCCEEDED,
+        changed=True,
+        attempts=finished(run, HostState.SUCCEEDED).attempts,
+    )
+    return own
+
+
+def test_pause_and_resume_say_what_follows(
+    dockwave: Dockwave, service: ScriptedService, running: str
+) -> None:
+    paused = dockwave("pause", running, "--reason", "a look")
+    assert (paused.exit_code, paused.stdout.strip()) == (0, f"{running} PAUSED")
+    assert f"dockwave resume {running}" in paused.stderr
+    resumed = dockwave("resume", running, "--silence")
+    assert (resumed.exit_code, resumed.stdout.strip()) == (0, f"{running} RUNNING")
+    assert "stay silent" in resumed.stderr
+    first, second = service.operated
+    assert isinstance(first, PauseAsked)
+    assert first.reason == "a look"
+    assert isinstance(second, ResumeAsked)
+    assert second.silence
+
+
+def test_a_host_is_skipped_with_a_reason_only(
+    dockwave: Dockwave, service: ScriptedService, running: str
+) -> None:
+    assert dockwave("skip", running, "web-3").exit_code == 2
+    assert dockwave("skip", running, "web-3", "--reason", " ").exit_code == 2
+    assert dockwave("skip", running, "web-1", "--reason", "x").exit_code == 2
+    assert dockwave("skip", running, "WEB-3", "--reason", "in repair").exit_code == 0
+    run = service.kept[running].run_of("web-3")
+    assert run is not None
+    assert run.state is HostState.SKIPPED
+
+
+def test_a_rollback_tells_first_what_comes_back_and_what_cannot(
+    dockwave: Dockwave, service: ScriptedService, running: str
+) -> None:
+    service.move_host(running, "web-1", undo="one-way")
+    asked = dockwave("rollback", running, "--reason", "wrong release")
+    assert asked.exit_code == 2
+    assert "1 host changed so far will be brought back (web-1)" in asked.stderr
+    assert "CANNOT BE TAKEN BACK on 1 host: web-1" in asked.stderr
+    assert service.operated == []
+    done = dockwave("rollback", running, "--reason", "wrong release", "--yes")
+    assert (done.exit_code, done.stdout.strip()) == (0, f"{running} ROLLING_BACK")
+
+
+def test_a_retry_writes_a_plan_of_what_was_left(
+    dockwave: Dockwave, service: ScriptedService, running: str, tmp_path: Path
+) -> None:
+    assert dockwave("retry", running).exit_code == 2, "it is not over"
+    service.move(running, state=CampaignState.ABORTED)
+    service.move_host(running, "web-2", state=HostState.CANCELLED)
+    assert dockwave("retry", running, "--only", "all").exit_code == 2
+    done = dockwave("retry", running, "--only", "not-started", "--out", str(tmp_path / "again.plan"))
+    assert done.exit_code == 0
+    assert f"inherits procedure, parameters, policy and protection of {running}" in done.stderr
+    assert read_plan(tmp_path / "again.plan").campaign != running
+    assert [host.name for host in service.requests[-1].hosts] == ["web-2"]
+
+
+def test_hosts_are_released_and_accepted_with_a_reason_only(
+    dockwave: Dockwave, service: ScriptedService
+) -> None:
+    for verb in ("release", "accept-identity"):
+        assert dockwave("hosts", verb, "web-1").exit_code == 2
+        assert dockwave("hosts", verb, "../x", "--reason", "x").exit_code == 2
+        assert dockwave("hosts", verb, "web-1", "--reason", "mended").exit_code == 0
+    assert [item[::2] for item in (*service.released, *service.accepted)] == [("web-1", "mended")] * 2
