@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from orchestrator.campaign.states import HostState
@@ -11,10 +13,8 @@ from orchestrator.views import HostView, WaveView
 
 def wave(state: str, *states: HostState) -> WaveView:
     """A wave with a host in each of these states."""
-    hosts = [
-        HostView.model_construct(host=f"web-{number}", state=name.value)
-        for number, name in enumerate(states, start=1)
-    ]
+    build: Any = HostView.model_construct
+    hosts = [build(host=f"web-{number}", state=name) for number, name in enumerate(states, start=1)]
     return WaveView.model_construct(number=1, state=state, hosts=hosts)
 
 
