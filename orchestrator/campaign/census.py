@@ -89,7 +89,8 @@ def take_census(campaign: Campaign, now: datetime) -> Census:
         elif state is HostState.SOAKING:
             soaking.append(run)
         elif state is HostState.ROLLING_BACK:
-            (waiting if open_undo(run) is None else flying).append(run)
+            # whatever is open on the host must settle before an undo may be ordered
+            (waiting if open_attempt(run) is None else flying).append(run)
         if run.wave and (state in _BAD_STATES or run.failed_as is not None):
             troubles.append(_trouble(run, old))
     return Census(

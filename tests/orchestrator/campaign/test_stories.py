@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.campaign.campaign import FailureKind, Share, StopAction, StopRule
-from orchestrator.campaign.events import Started
+from orchestrator.campaign.decide import decide
+from orchestrator.campaign.events import Dispatch, Started
 from orchestrator.campaign.states import EXIT_CODES, CampaignState, HostState
 from tasks.model import Kind
 from tasks.result import HostResult, StepResult, StepState
@@ -660,3 +661,11 @@ def test_a_host_that_waits_for_its_undo_behind_an_unknown_one_is_left_to_a_perso
     assert world.states() == {"h1": HostState.NEEDS_HUMAN, "h2": HostState.UNKNOWN}
     assert world.state() is CampaignState.INCOMPLETE
     assert "its undo was" in world.host("h1").reason
+
+
+def test_no_undo_is_ordered_while_the_attempt_it_takes_back_is_still_open() -> None:
+    world = World(planned(1, waves="all"))
+    world.run()
+    run = world.host("h1")
+    turning = replace(world.campaign, runs=(replace(run, state=HostState.ROLLING_BACK, changed=True),))
+    assert not [action for action in decide(turning, world.now) if isinstance(action, Dispatch)]
