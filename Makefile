@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# lab scenarios that run side by side; each has a fleet of its own
+# lab files that run side by side; each has fleets of its own, shared by the tests of the file
 LAB_JOBS ?= 2
 
 .PHONY: help demo demo-down setup setup-lab test test-unit test-lab test-full lint format bench clean
@@ -32,16 +32,16 @@ demo-down:  ## remove every trace of the demo
 
 test: setup-lab lint  ## everything: unit, services and the lab's real hosts
 	$(BIN)/pytest -m "not lab and not full" -n 2
-	$(BIN)/pytest -m "lab and not full" -n $(LAB_JOBS) --dist loadgroup
+	$(BIN)/pytest -m "lab and not full" -n $(LAB_JOBS) --dist loadfile
 
 test-unit: setup  ## seconds, no root
 	$(BIN)/pytest -m "not lab and not services and not full" -n 2
 
 test-lab: setup-lab  ## only the scenarios on real hosts
-	$(BIN)/pytest -m "lab and not full" -n $(LAB_JOBS) --dist loadgroup
+	$(BIN)/pytest -m "lab and not full" -n $(LAB_JOBS) --dist loadfile
 
 test-full: setup-lab  ## the heavy matrices too
-	$(BIN)/pytest -n $(LAB_JOBS) --dist loadgroup
+	$(BIN)/pytest -n $(LAB_JOBS) --dist loadfile
 
 lint: setup  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
