@@ -18,7 +18,8 @@ from orchestrator import planning
 from orchestrator.bulletin import Bulletin
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import WakeAt
+from orchestrator.campaign.events import Resend, WakeAt
+from orchestrator.campaign.record import record
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState
 from orchestrator.inbox import Inbox, Item, settle
 from orchestrator.ingest import campaign_id_of
@@ -265,6 +266,11 @@ class Reconciler:
             kind, again = "ask-plan", planning.questions(turn.after, turn.now, all_open=True)[1]
         else:
             kind, again = "resend", open_orders(turn.after, turn.now)
+            # a second copy may be under way from now on: no single answer may speak for both
+            resent = [
+                Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
+            ]
+            turn.after = record(turn.after, resent, turn.now, {})
         for order in (sending.order for sending in again):
             turn.note(kind, {"why": "perhaps it never left"}, host=order.host.name, attempt=order.attempt_id)
         turn.sendings += again

@@ -18,6 +18,7 @@ from orchestrator.reports import Malformed
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.store import Store, Writer
 from tasks.model import Mode
+from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Order, ReportKind
 from tests.support.control import Control
 from tests.support.hosts import ScriptedHosts, failed, ok, report
@@ -77,6 +78,32 @@ def test_after_a_crash_between_commit_and_publish_the_same_order_leaves_once(sto
 
 def _power_cut(_sendings: Any) -> None:
     raise KeyboardInterrupt
+
+
+def test_an_order_sent_again_after_a_restart_counts_as_two_copies(store: Store) -> None:
+    control = Control(store)
+    own = control.apply(("web-1",))
+    control.tick()
+    first = control.outbox.sent[-1]
+    # an orderly restart is over before the order would be sent again anyway
+    control.lead.give_up()
+    control.clock.turn(-18)
+    control.restart()
+    control.tick()
+    second = control.outbox.sent[-1]
+    assert second.attempt_id == first.attempt_id
+    assert control.run_of(own, "web-1").attempts[-1].sent == 2
+    # the gateway of the second copy does not get through; the first copy is still under way
+    control.outbox.clear()
+    dark = HostResult(outcome=Outcome.UNREACHABLE, error=HostError(code="E_UNREACHABLE", message="no route"))
+    control.say(report(second, ReportKind.RESULT, dark, seq=1))
+    control.tick()
+    assert control.states(own)["web-1"] == "UNKNOWN"
+    assert [lease.host for lease in control.service.leases()] == ["web-1"]
+    control.say(*control.hosts.answer(first))
+    control.run(own, _final)
+    assert control.states(own) == {"": "COMPLETE", "web-1": "SUCCEEDED"}
+    assert set(control.hosts.effects.values()) == {1}
 
 
 def test_an_order_that_expired_while_the_orchestrator_was_dead_is_asked_about_not_sent(store: Store) -> None:
