@@ -263,16 +263,18 @@ class Reconciler:
         if turn.before.id in self._rechecked:
             return
         if turn.before.state is CampaignState.PLANNING:
-            kind, again = "ask-plan", planning.questions(turn.after, turn.now, all_open=True)[1]
+            kind, why = "ask-plan", "every host that has not answered is asked"
+            again = planning.questions(turn.after, turn.now, all_open=True)[1]
         else:
-            kind, again = "resend", open_orders(turn.after, turn.now)
+            kind, why = "resend", "perhaps it never left"
+            again = open_orders(turn.after, turn.now)
             # a second copy may be under way from now on: no single answer may speak for both
             resent = [
                 Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
             ]
             turn.after = record(turn.after, resent, turn.now, {})
         for order in (sending.order for sending in again):
-            turn.note(kind, {"why": "perhaps it never left"}, host=order.host.name, attempt=order.attempt_id)
+            turn.note(kind, {"why": why}, host=order.host.name, attempt=order.attempt_id)
         turn.sendings += again
 
     def _blocked_hosts(self, turn: Turn, leases: tuple[Lease, ...]) -> frozenset[str]:

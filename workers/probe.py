@@ -4,7 +4,7 @@ Both take one JSON request and give one JSON answer per host; a host that cannot
 
 probe: {"hosts": [Host…]} -> {"host", "ok", "checks": [{"name", "ok", "detail"}], "error": {code, message, hint} | null}
 trust: {"hosts": [Host…], "record": false, "replace": false}
-       -> {"host", "known_hosts", "keys": [{"type", "fingerprint", "base64"}], "added": n, "error": … | null}
+       -> {"host", "known_hosts", "keys": [{"type", "fingerprint", "base64", "known"}], "added": n, "error": … | null}
 With "record", only the keys listed in the request's "fingerprints" {host: [SHA256:…]} are written, so that what is
 trusted is what a person has seen.
 """
@@ -23,6 +23,7 @@ from tasks.errors import BadInput, DockwaveError
 from tasks.model import Host
 from workers.connections.keyscan import fetch_host_keys
 from workers.connections.keyscan import trust as record_keys
+from workers.connections.known_hosts import known_name, load_known_hosts
 from workers.connections.link import known_hosts_path
 from workers.connections.pool import ConnectionPool
 from workers.connections.settings import SshSettings
@@ -113,8 +114,10 @@ def _trust_one(host: Host, *, record: bool, replace: bool, fingerprints: frozens
     answer: Answer = {"host": host.name, "known_hosts": str(path), "keys": [], "added": 0, "error": None}
     try:
         keys = fetch_host_keys(host.ssh, host.jumps, name=host.name)
+        known = load_known_hosts(path).keys(known_name(host.ssh))
         answer["keys"] = [
-            {"type": key.type, "fingerprint": key.fingerprint, "base64": key.base64} for key in keys
+            {"type": key.type, "fingerprint": key.fingerprint, "base64": key.base64, "known": key in known}
+            for key in keys
         ]
         if record:
             seen = [key for key in keys if key.fingerprint in fingerprints]

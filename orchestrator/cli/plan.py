@@ -183,12 +183,13 @@ def _asked(values: dict[str, Any]) -> Any:
 
 def make(session: Session, asked: Any) -> CampaignView:
     """The finished plan of what was asked; an error when none could be made."""
+    from orchestrator.campaign.words import plural
     from orchestrator.cli.request import body_of
 
     body = body_of(asked, session.settings.inventory)
     campaign_id = str(session.client.post("/v1/plans", body)["id"])
     session.say(
-        f"Campaign {campaign_id}: asking {len(body['hosts'])} hosts what {body['procedure']} would do."
+        f"Campaign {campaign_id}: asking {plural(len(body['hosts']), 'host')} what {body['procedure']} would do."
     )
     return await_plan(session, campaign_id)
 

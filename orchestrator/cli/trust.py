@@ -48,6 +48,7 @@ def trust(
     from orchestrator.cli.hosts import inventory_files, read_names_file
     from orchestrator.inventory.load import load_inventory
     from orchestrator.inventory.selection import select
+    from orchestrator.sanitize import clean
     from tasks.model import Transport
 
     loaded = load_inventory(inventory_files(inventory, "" if inventory else session.settings.inventory))
@@ -60,16 +61,31 @@ def trust(
     answers = _ask({"hosts": _plain(hosts)})
     _show(session, answers)
     accepted = _accepted(session, answers, tuple(fingerprint or ()))
-    added = 0
-    if accepted:
-        again = [host for host in hosts if host.name in accepted]
-        request = {"hosts": _plain(again), "record": True, "replace": replace, "fingerprints": accepted}
-        for answer in _ask(request):
-            added += int(answer["added"])
-            _show_error(session, answer)
-    session.say(f"{added} keys recorded.")
-    if any(answer.get("error") for answer in answers):
+    recorded = _record(session, [host for host in hosts if host.name in accepted], accepted, replace=replace)
+    session.say(f"{sum(int(answer['added']) for answer in recorded)} keys recorded.")
+    left = [answer["host"] for answer in answers if not _known(answer) and answer["host"] not in accepted]
+    if left:
+        session.say(f"not trusted yet: {clean(', '.join(left))}")
+    if left or any(answer.get("error") for answer in (*answers, *recorded)):
         raise typer.Exit(exits.EXCEPTIONS)
+
+
+def _record(
+    session: Session, hosts: Sequence[Host], accepted: Mapping[str, list[str]], *, replace: bool
+) -> list[dict[str, Any]]:
+    """Record what was accepted; one answer per host, refusals shown."""
+    if not hosts:
+        return []
+    request = {"hosts": _plain(hosts), "record": True, "replace": replace, "fingerprints": dict(accepted)}
+    answers = _ask(request)
+    for answer in answers:
+        _show_error(session, answer)
+    return answers
+
+
+def _known(answer: Mapping[str, Any]) -> bool:
+    """Whether connections to the host are let through already: one of the keys it shows is known."""
+    return any(key["known"] for key in answer["keys"])
 
 
 def _chosen(pattern: str | None, limit: str | None) -> str:
@@ -115,11 +131,12 @@ def _show(session: Session, answers: Sequence[Mapping[str, Any]]) -> None:
     from orchestrator.sanitize import plain
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("HOST", "TYPE", "FINGERPRINT"):
+    for column in ("HOST", "TYPE", "FINGERPRINT", "KNOWN"):
         table.add_column(column, overflow="fold")
     for answer in answers:
         for key in answer["keys"]:
-            table.add_row(plain(answer["host"]), plain(key["type"]), plain(key["fingerprint"]))
+            known = "yes" if key["known"] else "no"
+            table.add_row(plain(answer["host"]), plain(key["type"]), plain(key["fingerprint"]), known)
     session.print(table)
     for answer in answers:
         _show_error(session, answer)
@@ -134,13 +151,14 @@ def _show_error(session: Session, answer: Mapping[str, Any]) -> None:
 def _accepted(
     session: Session, answers: Sequence[Mapping[str, Any]], given: tuple[str, ...]
 ) -> dict[str, list[str]]:
-    seen = {
-        answer["host"]: [key["fingerprint"] for key in answer["keys"]] for answer in answers if answer["keys"]
-    }
+    shown = {answer["host"]: [key["fingerprint"] for key in answer["keys"]] for answer in answers}
     if given:
         return {
-            host: chosen for host, keys in seen.items() if (chosen := [key for key in keys if key in given])
+            host: chosen for host, keys in shown.items() if (chosen := [key for key in keys if key in given])
         }
+    seen = {
+        answer["host"]: shown[answer["host"]] for answer in answers if answer["keys"] and not _known(answer)
+    }
     if not seen:
         return {}
     if not session.at_terminal:

