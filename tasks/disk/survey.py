@@ -21,6 +21,7 @@ from tasks.disk.objects import (
 )
 from tasks.errors import EngineError, Refused
 from tasks.facts.disk import FileSystem, read_containerd_root, read_file_systems
+from tasks.facts.engine import uses_containerd_store
 from tasks.facts.units import DOCKER, SOCKET, read_units
 from tasks.procedure import Facts
 
@@ -59,7 +60,7 @@ class DiskFacts(Facts):
     sizes_known: bool = False
     #: why not
     sizes_problem: str = ""
-    #: file systems of the data root and of containerd's root
+    #: file systems of the data root and, where images live there, of containerd's root
     file_systems: tuple[FileSystem, ...] = ()
 
     @property
@@ -92,8 +93,14 @@ def survey(host: Connection, topics: Iterable[Topic], *, sizes: bool, timeout_s:
         layers_bytes=account.layers_bytes,
         sizes_known=sizes and not problem,
         sizes_problem=problem,
-        file_systems=read_file_systems(host, [path for path in (root, read_containerd_root(host)) if path]),
+        file_systems=read_file_systems(host, _roots(host, root, info)),
     )
+
+
+def _roots(host: Connection, root: str, info: JsonObject) -> tuple[str, ...]:
+    """Directories a clean-up frees bytes in; on other disks the measurement would count what others do there."""
+    containerd = (read_containerd_root(host),) if uses_containerd_store(info) else ()
+    return tuple(path for path in (root, *containerd) if path)
 
 
 def refuse_sleeping_engine(host: Connection) -> None:

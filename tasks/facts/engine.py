@@ -133,10 +133,15 @@ def read_exe(host: Connection, pid: int) -> str:
     return host.run(Command(argv=("readlink", f"/proc/{pid}/exe"))).stdout.text.strip()
 
 
+def uses_containerd_store(info: JsonObject) -> bool:
+    """Whether images live in containerd's root (the default of a fresh engine 29) and not in the data root."""
+    status = dict(pair for pair in info.get("DriverStatus") or [] if len(pair) == 2)
+    return str(status.get("driver-type", "")).startswith("io.containerd.snapshotter")
+
+
 def parse_daemon(version: JsonObject, info: JsonObject) -> Daemon:
     """Read /version and /info; a field an engine does not send stays at "not known", never at a wrong zero."""
     components = version.get("Components") or []
-    status = dict(pair for pair in info.get("DriverStatus") or [] if len(pair) == 2)
     return Daemon(
         server_version=str(version.get("Version", "")),
         api_version=str(version.get("ApiVersion", "")),
@@ -146,7 +151,7 @@ def parse_daemon(version: JsonObject, info: JsonObject) -> Daemon:
         swarm_active=(info.get("Swarm") or {}).get("LocalNodeState") in {"active", "pending", "locked"},
         root_dir=str(info.get("DockerRootDir", "")),
         driver=str(info.get("Driver", "")),
-        containerd_store=str(status.get("driver-type", "")).startswith("io.containerd.snapshotter"),
+        containerd_store=uses_containerd_store(info),
         cgroup_version=str(info.get("CgroupVersion", "")),
         security_options=tuple(str(item) for item in info.get("SecurityOptions") or ()),
         warnings=tuple(str(item)[:300] for item in info.get("Warnings") or ()),

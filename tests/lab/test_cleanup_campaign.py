@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,10 @@ def test_the_campaign_removes_exactly_what_was_planned(scene: Scene) -> None:
              "--parallel", "3", "--out", str(file))  # fmt: skip
     # an image comes into use between plan and apply: it must survive and be reported
     rescued = scene.garbage["web-2"].unused_images[0]
-    scene.hosts["web-2"].docker("run", "--detach", "--name=back-in-use", rescued)
-    said = plane.ok("apply", str(file), "--yes", "--allow-data-loss", "-o", "json")
-    shown = plane.wait(said.json["id"])
+    with _in_use(scene.hosts["web-2"], rescued):
+        shown = plane.wait(
+            plane.ok("apply", str(file), "--yes", "--allow-data-loss", "-o", "json").json["id"]
+        )
     assert shown["state"] == "COMPLETE", shown
     assert shown["exit_code"] == 0
     for name, host in scene.hosts.items():
@@ -106,7 +108,6 @@ def test_the_campaign_removes_exactly_what_was_planned(scene: Scene) -> None:
     web_2 = next(h for wave in shown["waves"] for h in wave["hosts"] if h["host"] == "web-2")
     skipped = [step for step in web_2["result"]["steps"] if step["state"] == "skipped"]
     assert any(rescued in step["key"] for step in skipped), skipped
-    scene.hosts["web-2"].docker("rm", "--force", "back-in-use")
 
 
 def test_running_containers_kept_their_processes(scene: Scene) -> None:
@@ -171,6 +172,16 @@ def test_flower_shows_the_tasks_by_procedure_with_campaign_wave_and_host(scene: 
     workers = {task["worker"] for task in tasks.values()}
     assert "agent@edge-1" in workers
     assert any(str(worker).startswith("gw-default-1@") for worker in workers)
+
+
+@contextmanager
+def _in_use(host: Host, image: str) -> Iterator[None]:
+    """A container runs from the image meanwhile."""
+    host.docker("run", "--detach", "--name=back-in-use", image)
+    try:
+        yield
+    finally:
+        host.docker("rm", "--force", "back-in-use")
 
 
 def _dry_run(document: dict[str, Any]) -> dict[str, Any]:

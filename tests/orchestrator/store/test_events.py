@@ -52,13 +52,13 @@ def test_a_reader_never_sees_a_later_line_before_an_earlier_one(open_stores: Cal
 
     def watch() -> None:
         seen = 0
-        while not stop.is_set() or seen < 90:
+        ended = False
+        while not ended:
+            ended = stop.is_set()  # asked before the look, so that the last look comes after the last write
             with watcher.read() as reader:
                 new = reader.events_after(seen)
             found.extend(line.seq for line in new)
-            seen = max(seen, *(line.seq for line in new)) if new else seen
-            if stop.is_set() and not new:
-                break
+            seen = max((seen, *(line.seq for line in new)))
 
     found: list[int] = []
     writers = [threading.Thread(target=write, args=(open_stores(), str(number))) for number in range(3)]
