@@ -20,9 +20,9 @@ from bench.peers import BarePool, ControlMaster
 from bench.reading import NAME
 from bench.table import Row, paired, show
 from deploy.lab import outer
-from orchestrator.broker import Sender
-from orchestrator.orders import Sending
-from orchestrator.reports import Receiver
+from orchestrator.loop.orders import Sending
+from orchestrator.transport.broker import Sender
+from orchestrator.transport.reports import Receiver
 from tasks.connection import Command
 from tasks.model import Mode
 from tasks.wire import Order, Report, ReportKind

@@ -11,14 +11,14 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.broker import Sender
-from orchestrator.bulletin import Bulletin
-from orchestrator.leading import Lead, own_name
-from orchestrator.reconcile import Reconciler
-from orchestrator.reports import Receiver
-from orchestrator.service import Service
+from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.leading import Lead, own_name
+from orchestrator.loop.reconcile import Reconciler
+from orchestrator.service.service import Service
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.store import Store
+from orchestrator.transport.broker import Sender
+from orchestrator.transport.reports import Receiver
 
 log = structlog.get_logger()
 

@@ -15,9 +15,9 @@ from fastapi.responses import Response
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import LoggedEvent, Service
 from orchestrator.api.plans import Text
-from orchestrator.sanitize import clean_json
-from orchestrator.viewing import campaign_line, campaign_view
-from orchestrator.views import CampaignView
+from orchestrator.screens.sanitize import clean_json
+from orchestrator.screens.viewing import campaign_line, campaign_view
+from orchestrator.screens.views import CampaignView
 
 #: watchers that may wait at the same time without keeping others from being answered
 WATCHERS = 200

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from orchestrator.api.contract import Service
-from orchestrator.views_catalogue import procedure_view
+from orchestrator.screens.views_catalogue import procedure_view
 from tasks import catalog
 
 

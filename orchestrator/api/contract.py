@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import OperatorEvent
 from orchestrator.campaign.why import Explanation
-from orchestrator.planning import NewPlan
-from orchestrator.retrying import Retry
+from orchestrator.loop.planning import NewPlan
+from orchestrator.service.retrying import Retry
 from orchestrator.store.records import Lease
 
 

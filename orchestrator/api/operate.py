@@ -12,7 +12,7 @@ from orchestrator.api.campaigns import Reference
 from orchestrator.api.contract import Service
 from orchestrator.api.plans import Text
 from orchestrator.campaign.events import OperatorEvent, PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
-from orchestrator.retrying import DEFAULT, Left, Retry
+from orchestrator.service.retrying import DEFAULT, Left, Retry
 
 HostName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,252}$", description="name of a host")]
 

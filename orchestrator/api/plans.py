@@ -17,7 +17,7 @@ from orchestrator.campaign.campaign import FailureKind, RolloutPolicy, Scope, St
 from orchestrator.campaign.plan import plan_hash
 from orchestrator.campaign.policy import MAX_PARALLELISM, make_policy
 from orchestrator.campaign.waves import MAX_COUNT, parse_share
-from orchestrator.planning import NewPlan
+from orchestrator.loop.planning import NewPlan
 from tasks import catalog
 from tasks.model import Kind, Protect
 

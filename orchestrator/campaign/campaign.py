@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.windows import Windows
 from tasks.model import Host, Kind, Protect, UndoClass
 from tasks.result import HostError, HostResult
 
@@ -105,6 +106,8 @@ class RolloutPolicy:
     resend_after_s: float = 10.0
     #: attempts on one host, the first included, when the host says that it started none of them
     max_attempts: int = 3
+    #: when hosts may be started; None = at any time
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

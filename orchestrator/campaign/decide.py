@@ -9,20 +9,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestrator.campaign.brakes import Brakes, brakes
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import Census, open_attempt, open_undo, take_census
 from orchestrator.campaign.ending import final_state
 from orchestrator.campaign.events import Action, Cancel, Dispatch, Finish, OpenWave, StopNow, WakeAt
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.watch import Timers, watch
 
 #: states in which hosts are worked on
 WORKING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.ROLLING_BACK})
 
 
-def decide(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = frozenset()) -> tuple[Action, ...]:
-    """What should happen now; `blocked` hosts are being changed by somebody else and are left alone.
+def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tuple[Action, ...]:
+    """What should happen now, in these surroundings.
 
     Only WakeAt may be repeated after `record`. A finished campaign answers with nothing.
     """
@@ -34,7 +36,10 @@ def decide(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = froze
     judgement = judge(campaign, census, now)
     if judgement.stop is not None:
         return (StopNow(stop=judgement.stop),)
-    return _Turn(campaign=campaign, now=now, blocked=blocked, census=census, judgement=judgement).actions()
+    held = brakes(campaign, now)
+    return _Turn(
+        campaign=campaign, now=now, around=around, census=census, judgement=judgement, held=held
+    ).actions()
 
 
 def _before_work(campaign: Campaign, now: datetime) -> tuple[Action, ...]:
@@ -64,9 +69,10 @@ class _Turn:
 
     campaign: Campaign
     now: datetime
-    blocked: frozenset[str]
+    around: Surroundings
     census: Census
     judgement: Judgement
+    held: Brakes
     timers: Timers = field(default_factory=Timers)
 
     def actions(self) -> tuple[Action, ...]:
@@ -81,6 +87,8 @@ class _Turn:
         if ending:
             return (*watched, *ending)
         self.timers.at(self.judgement.due)
+        for instant in self.held.due:
+            self.timers.at(instant)
         wake = self.timers.first_after(self.now)
         return (*watched, *undo, *forward, *((WakeAt(at=wake),) if wake is not None else ()))
 
@@ -88,7 +96,7 @@ class _Turn:
 
     def _undo(self) -> tuple[Dispatch, ...]:
         """Bring back touched hosts, last wave first, those that failed before those that did not."""
-        if self.judgement.dark or not self.census.waiting:
+        if self.judgement.dark or self.held.undo or not self.census.waiting:
             return ()
         policy = self.campaign.policy
         undoing = sum(
@@ -96,7 +104,7 @@ class _Turn:
         )
         room = min(policy.parallelism - len(self.census.flying), policy.rollback_parallelism - undoing)
         ready = sorted(
-            (run for run in self.census.waiting if run.host.name not in self.blocked),
+            (run for run in self.census.waiting if run.host.name not in self.around.blocked),
             key=lambda run: (-run.wave, run.failed_as is None),
         )
         return tuple(_undo_of(run) for run in ready[: max(room, 0)])
@@ -105,7 +113,9 @@ class _Turn:
 
     def _may_start(self) -> bool:
         campaign = self.campaign
-        return campaign.state is CampaignState.RUNNING and not stopped(campaign) and not self.judgement.hold
+        if campaign.state is not CampaignState.RUNNING or stopped(campaign):
+            return False
+        return not self.judgement.hold and not self.held.start
 
     def _forward(self) -> tuple[Action, ...]:
         """Fill the free slots from the wave at work, or open the next wave once this one is over."""
@@ -118,7 +128,7 @@ class _Turn:
             opened = campaign.wave + 1
         else:
             return self._dispatches(self.census.pending)
-        if not opened:
+        if not opened or self.held.wave:
             return ()
         mine = tuple(run for run in campaign.runs if run.wave == opened and run.state is HostState.PENDING)
         return (OpenWave(number=opened), *self._dispatches(mine))
@@ -139,7 +149,7 @@ class _Turn:
         return max(self.campaign.policy.parallelism - taken, 0)
 
     def _dispatches(self, pending: Iterable[HostRun]) -> tuple[Dispatch, ...]:
-        free = [run for run in pending if run.host.name not in self.blocked]
+        free = [run for run in pending if run.host.name not in self.around.blocked]
         return tuple(Dispatch(host=run.host.name, number=_next_number(run)) for run in free[: self._room()])
 
     # -- the end ---------------------------------------------------------------------------------------------

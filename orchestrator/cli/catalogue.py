@@ -19,7 +19,7 @@ def procedures(
 ) -> None:
     """List procedures, or describe one. Needs no control plane."""
     from orchestrator.cli.plan import check_output
-    from orchestrator.views_catalogue import procedure_view
+    from orchestrator.screens.views_catalogue import procedure_view
     from tasks import catalog
 
     check_output(output, choices=("table", "json", "name"))

@@ -36,7 +36,7 @@ def show(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from orchestrator.sanitize import plain
+    from orchestrator.screens.sanitize import plain
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("SETTING", "VALUE", "SOURCE"):
@@ -52,7 +52,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Every schema we promise to keep, by name."""
     from orchestrator.campaignfile.schema import campaign_json_schema
     from orchestrator.inventory.schema import inventory_json_schema
-    from orchestrator.views import CampaignView
+    from orchestrator.screens.views import CampaignView
 
     return {
         "inventory": inventory_json_schema(),

@@ -10,7 +10,7 @@ from tasks.errors import BadInput, DockwaveError
 
 if TYPE_CHECKING:
     from orchestrator.cli.session import Session
-    from orchestrator.views import CampaignView, HostView
+    from orchestrator.screens.views import CampaignView, HostView
 
 
 def hosts_of(view: CampaignView) -> list[HostView]:
@@ -33,7 +33,7 @@ def radius(view: CampaignView) -> str:
     if at_risk:
         parts.append(f"{plural(at_risk, 'running container')} may stop")
     if any(draft.get("reclaim_high_bytes") for draft in drafts):
-        from orchestrator.report import size
+        from orchestrator.screens.report import size
 
         parts.append(f"frees up to {size(sum(draft.get('reclaim_high_bytes') or 0 for draft in drafts))}")
     if lost := one_way(view):

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.glyphs import campaign_mark
-from orchestrator.sanitize import clean, plain
-from orchestrator.views import CampaignView
+from orchestrator.screens.glyphs import campaign_mark
+from orchestrator.screens.sanitize import clean, plain
+from orchestrator.screens.views import CampaignView
 
 
 def render(view: CampaignView, why: Mapping[str, Any]) -> RenderableType:

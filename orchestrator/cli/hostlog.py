@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.glyphs import HOST_MARKS
-from orchestrator.sanitize import clean, clean_lines, plain
-from orchestrator.views import AttemptView, HostView
+from orchestrator.screens.glyphs import HOST_MARKS
+from orchestrator.screens.sanitize import clean, clean_lines, plain
+from orchestrator.screens.views import AttemptView, HostView
 
 
 def render(host: HostView, events: Sequence[Mapping[str, Any]]) -> RenderableType:

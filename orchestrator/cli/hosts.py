@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.cli import exits
 from orchestrator.cli.session import Session, command
-from orchestrator.sanitize import clean, plain
+from orchestrator.screens.sanitize import clean, plain
 from tasks.errors import BadInput
 
 if TYPE_CHECKING:

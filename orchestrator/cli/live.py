@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from orchestrator.campaign.states import FINAL_HOST, HostState
-from orchestrator.glyphs import HOST_MARKS
-from orchestrator.report import clock, counts, headline
-from orchestrator.sanitize import clean, plain
-from orchestrator.views import CampaignView, HostView, WaveView
+from orchestrator.screens.glyphs import HOST_MARKS
+from orchestrator.screens.report import clock, counts, headline
+from orchestrator.screens.sanitize import clean, plain
+from orchestrator.screens.views import CampaignView, HostView, WaveView
 
 #: hosts up to which a wave shows one line per host; above it one cell per host
 LINES = 8

@@ -12,7 +12,7 @@ from orchestrator.cli.session import Session, command
 from tasks.errors import BadInput
 
 if TYPE_CHECKING:
-    from orchestrator.views import CampaignView
+    from orchestrator.screens.views import CampaignView
 
 Reference = Annotated[str, typer.Argument(metavar="ID", help="Campaign, or the beginning of its id.")]
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="Name of a host.")]
@@ -84,11 +84,11 @@ def retry(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the --out file.")] = False,
 ) -> None:
     """Plan again what a finished campaign did not prove: same procedure, parameters and policy, fewer hosts."""
-    from orchestrator import plan_report
     from orchestrator.cli.plan import await_plan
     from orchestrator.cli.planfile import check_target, write_plan
     from orchestrator.cli.request import author, one_line
-    from orchestrator.retrying import Left
+    from orchestrator.screens import plan_report
+    from orchestrator.service.retrying import Left
 
     kinds = [item.strip() for item in only.split(",")]
     unknown = [item for item in kinds if item not in set(Left)]

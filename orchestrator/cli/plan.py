@@ -15,7 +15,7 @@ from orchestrator.cli.session import Session, command
 from tasks.errors import BadInput, DockwaveError
 
 if TYPE_CHECKING:
-    from orchestrator.views import CampaignView
+    from orchestrator.screens.views import CampaignView
 
 Procedure = Annotated[
     str | None,
@@ -238,7 +238,7 @@ def check_output(output: str, *, choices: tuple[str, ...] = ("table", "json")) -
 
 
 def _show_plan(session: Session, view: CampaignView, output: str, *, details: bool) -> None:
-    from orchestrator import plan_report
+    from orchestrator.screens import plan_report
 
     if output == "json":
         print_json(session, view)
@@ -247,7 +247,7 @@ def _show_plan(session: Session, view: CampaignView, output: str, *, details: bo
 
 
 def _show_on_stderr(session: Session, view: CampaignView, *, details: bool) -> None:
-    from orchestrator import plan_report
+    from orchestrator.screens import plan_report
 
     session.print(plan_report.plan(view, details=details), progress=True)
 
@@ -271,7 +271,7 @@ def _after_start(session: Session, campaign_id: str, output: str, *, watch: bool
 
 def finish(session: Session, view: CampaignView, output: str) -> None:
     """Print the aggregated result and end with the campaign's exit code."""
-    from orchestrator import report
+    from orchestrator.screens import report
 
     if output == "json":
         print_json(session, view)

@@ -124,7 +124,7 @@ class Session:
 
     def say(self, text: str) -> None:
         """One line of progress."""
-        from orchestrator.sanitize import clean
+        from orchestrator.screens.sanitize import clean
 
         print(clean(text, limit=4000), file=sys.stderr, flush=True)
 
@@ -197,7 +197,7 @@ class _Ending:
 
 def show_error(error: DockwaveError) -> None:
     """Say on stderr what happened, where, and what to do next."""
-    from orchestrator.sanitize import clean, clean_lines
+    from orchestrator.screens.sanitize import clean, clean_lines
 
     if isinstance(error, BadDocument):
         for problem in error.problems:

@@ -13,7 +13,7 @@ from orchestrator.cli.session import Session, command
 from tasks.errors import BadInput
 
 if TYPE_CHECKING:
-    from orchestrator.views import CampaignView
+    from orchestrator.screens.views import CampaignView
 
 #: columns of a picture for documents
 _PICTURE = 110
@@ -31,10 +31,10 @@ def ls(
     output: Annotated[str, typer.Option("--output", "-o", metavar="table|json|name")] = "table",
 ) -> None:
     """List campaigns, newest first."""
-    from orchestrator import report
     from orchestrator.cli.flags import whole
     from orchestrator.cli.plan import check_output
-    from orchestrator.views import CampaignLine
+    from orchestrator.screens import report
+    from orchestrator.screens.views import CampaignLine
 
     check_output(output, choices=("table", "json", "name"))
     body = session.client.get("/v1/campaigns", limit=whole("--limit", limit, least=1, most=1000))
@@ -60,8 +60,8 @@ def show(
     ] = None,
 ) -> None:
     """Show one campaign: its hosts, results and totals."""
-    from orchestrator import plan_report, report
     from orchestrator.cli.plan import check_output, print_json
+    from orchestrator.screens import plan_report, report
 
     check_output(output)
     view = session.client.campaign(campaign)
@@ -76,8 +76,8 @@ def show(
 
 
 def _write_picture(view: CampaignView, path: Path) -> None:
-    from orchestrator import report
     from orchestrator.cli.live import picture
+    from orchestrator.screens import report
 
     text = report.svg(
         picture(view, datetime.now(tz=UTC), width=_PICTURE), title=f"dockwave watch {view.id}", width=_PICTURE

@@ -48,7 +48,7 @@ def trust(
     from orchestrator.cli.hosts import inventory_files, read_names_file
     from orchestrator.inventory.load import load_inventory
     from orchestrator.inventory.selection import select
-    from orchestrator.sanitize import clean
+    from orchestrator.screens.sanitize import clean
     from tasks.model import Transport
 
     loaded = load_inventory(inventory_files(inventory, "" if inventory else session.settings.inventory))
@@ -128,7 +128,7 @@ def _show(session: Session, answers: Sequence[Mapping[str, Any]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from orchestrator.sanitize import plain
+    from orchestrator.screens.sanitize import plain
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("HOST", "TYPE", "FINGERPRINT", "KNOWN"):

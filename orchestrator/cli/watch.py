@@ -18,11 +18,11 @@ from orchestrator.cli.client import POLL_S, pause_after_loss
 from orchestrator.cli.exits import NoControlPlane
 from orchestrator.cli.live import changes, picture
 from orchestrator.cli.session import Session
-from orchestrator.report import plain_text, totals
-from orchestrator.sanitize import clean
+from orchestrator.screens.report import plain_text, totals
+from orchestrator.screens.sanitize import clean
 
 if TYPE_CHECKING:
-    from orchestrator.views import CampaignView
+    from orchestrator.screens.views import CampaignView
 
 #: without a terminal: seconds between two summary lines
 SUMMARY_S = 30.0

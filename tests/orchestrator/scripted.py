@@ -23,8 +23,8 @@ from orchestrator.campaign.operators import objection
 from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.why import Explanation, explain
-from orchestrator.planning import NewPlan
-from orchestrator.retrying import Retry, again
+from orchestrator.loop.planning import NewPlan
+from orchestrator.service.retrying import Retry, again
 from orchestrator.store.records import Lease, LoggedEvent
 from tasks import catalog
 from tasks.errors import BadInput, DockwaveError, Refused

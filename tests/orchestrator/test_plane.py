@@ -15,8 +15,8 @@ import pytest
 from orchestrator.campaign.campaign import Campaign, RolloutPolicy
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
+from orchestrator.loop.planning import NewPlan
 from orchestrator.plane import ControlPlane
-from orchestrator.planning import NewPlan
 from orchestrator.store.errors import Deposed, StoreUnusable
 from tasks.model import Kind, Mode
 from tasks.wire import Order

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
-from orchestrator.bulletin import Bulletin
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.policy import make_policy
-from orchestrator.inbox import Delivery, Item
-from orchestrator.leading import Lead
-from orchestrator.orders import Sending
-from orchestrator.planning import NewPlan
-from orchestrator.reconcile import Reconciler
-from orchestrator.reports import Received
-from orchestrator.service import Service
+from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.inbox import Delivery, Item
+from orchestrator.loop.leading import Lead
+from orchestrator.loop.orders import Sending
+from orchestrator.loop.planning import NewPlan
+from orchestrator.loop.received import Received
+from orchestrator.loop.reconcile import Reconciler
+from orchestrator.service.service import Service
 from orchestrator.store.store import Store
 from tasks.model import Kind
 from tasks.wire import Order

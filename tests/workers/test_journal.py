@@ -88,7 +88,7 @@ def test_dockwaves_own_services_on_the_host_are_no_attempts() -> None:
     text = (
         b"time 12.5\nboot x-7\nmachine abc\nepoch 41\n"
         b"unit dockwave-worker@edge-1.service loaded active running Dockwave agent of edge-1\n"
-        b"unit dockwave-orchestrator.service loaded active running Dockwave\n"
+        b"unit dockwave-orchestrator.service.service loaded active running Dockwave\n"
         b"unit dockwave-c1-1-0a1b2c3d-install.service loaded active running Dockwave\n"
         b"journal\n"
     )

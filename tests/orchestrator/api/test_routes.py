@@ -13,7 +13,7 @@ import pytest
 from orchestrator.api.strict_json import MAX_BYTES
 from orchestrator.campaign.plan import canonical_json
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.views import CampaignView
+from orchestrator.screens.views import CampaignView
 from tests.orchestrator.hostile import HOSTILE
 from tests.orchestrator.scripted import RunningApi, ScriptedService, finished, halt
 

@@ -42,6 +42,7 @@ from orchestrator.campaign.states import (
     HostState,
 )
 from orchestrator.campaign.stop_rules import stopped
+from orchestrator.campaign.surroundings import Surroundings
 from tasks.model import Mode
 from tests.orchestrator.campaign.fleet import Fleet, How, Letter
 from tests.orchestrator.campaign.worlds import START, planned
@@ -116,8 +117,8 @@ class CampaignMachine(RuleBasedStateMachine):
 
     def _tick(self, *, publish: bool = True, blocked: frozenset[str] = frozenset()) -> tuple[Action, ...]:
         campaign = self.campaign
-        actions = decide(campaign, self.now, blocked=blocked)
-        assert decide(campaign, self.now, blocked=blocked) == actions, "decide is deterministic"
+        actions = decide(campaign, self.now, Surroundings(blocked=blocked))
+        assert decide(campaign, self.now, Surroundings(blocked=blocked)) == actions, "decide is deterministic"
         assert self.campaign is campaign
         self._judge(actions, blocked)
         for action in actions:
@@ -125,7 +126,7 @@ class CampaignMachine(RuleBasedStateMachine):
                 self.epochs[action.host] = self.epochs.get(action.host, 0) + 1
         self._move(record(campaign, actions, self.now, self.epochs))
         done = tuple(action for action in actions if not isinstance(action, WakeAt))
-        again = decide(self.campaign, self.now, blocked=blocked)
+        again = decide(self.campaign, self.now, Surroundings(blocked=blocked))
         assert not set(done) & set(again), "after record it does not ask for the same thing again"
         if publish:
             for action in done:

@@ -31,6 +31,7 @@ from orchestrator.campaign.plan import PlanRequest, make_plan
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.surroundings import Surroundings
 from tasks.model import Host, Kind, Transport
 from tasks.result import HostError, HostResult, Outcome
 
@@ -122,7 +123,7 @@ class World:
 
     def tick(self, *, blocked: frozenset[str] = frozenset()) -> tuple[Action, ...]:
         """Decide and record once; WakeAt is left out of the answer."""
-        actions = decide(self.campaign, self.now, blocked=blocked)
+        actions = decide(self.campaign, self.now, Surroundings(blocked=blocked))
         for action in actions:
             if isinstance(action, Dispatch):
                 self.epochs[action.host] = self.epochs.get(action.host, 0) + 1

@@ -11,9 +11,9 @@ from typer.main import get_command
 from orchestrator.campaign.states import HostState
 from orchestrator.cli import exits
 from orchestrator.cli.main import app
-from orchestrator.glyphs import HOST_MARKS
+from orchestrator.screens.glyphs import HOST_MARKS
+from orchestrator.screens.views import CampaignView, HostView
 from orchestrator.settings import KNOWN
-from orchestrator.views import CampaignView, HostView
 
 TEXT = (Path(__file__).parents[3] / "docs/cli.md").read_text()
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.campaign.states import HostState
 from orchestrator.cli import live
-from orchestrator.views import HostView, WaveView
+from orchestrator.screens.views import HostView, WaveView
 
 
 def wave(state: str, *states: HostState) -> WaveView:

@@ -11,7 +11,7 @@ from orchestrator.cli import trust
 from orchestrator.cli.session import Session
 from tests.orchestrator.cli.conftest import Dockwave
 from tests.orchestrator.hostile import HOSTILE
-from tests.orchestrator.test_sanitize import is_visible
+from tests.orchestrator.screens.test_sanitize import is_visible
 
 Requests = list[Mapping[str, Any]]
 

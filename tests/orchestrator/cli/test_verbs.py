@@ -20,12 +20,12 @@ from orchestrator.cli.client import Client
 from orchestrator.cli.config import schemas
 from orchestrator.cli.exits import NoControlPlane
 from orchestrator.cli.session import Session
-from orchestrator.views import CampaignView
+from orchestrator.screens.views import CampaignView
 from tasks.result import HostError
 from tests.orchestrator.cli.conftest import Dockwave
 from tests.orchestrator.hostile import HOSTILE
+from tests.orchestrator.screens.test_sanitize import is_visible
 from tests.orchestrator.scripted import ScriptedService, finished, halt
-from tests.orchestrator.test_sanitize import is_visible
 
 PLAN = ("plan", "disk.cleanup", "--on", "web*", "--set", "targets=containers,networks")
 ONE_WAY = {

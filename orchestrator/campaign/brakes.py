@@ -1,0 +1,94 @@
+"""What keeps hosts from being started although no stop rule was breached: each brake says so in words.
+
+A brake is no stop: it lifts by itself, when its instant comes or its cause is gone, and nothing is rolled back.
+Kinds of brakes are added to `brakes`; `decide` asks them and knows none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.windows import Open, open_at
+
+
+class Reach(StrEnum):
+    """What a brake holds."""
+
+    #: the next wave is not opened; hosts of the wave at work go on
+    WAVE = "wave"
+    #: no host is started, also not in the wave at work
+    START = "start"
+    #: nothing is started, not even an undo
+    EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brake:
+    """One reason why nothing starts now."""
+
+    reach: Reach
+    #: in words: rule, limit, observed value
+    text: str
+    #: look again at this instant; None = news will come
+    until: datetime | None = None
+    #: what a person can do about it
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brakes:
+    """All brakes of one campaign at one instant."""
+
+    items: tuple[Brake, ...] = ()
+
+    @property
+    def wave(self) -> bool:
+        """Whether no wave may be opened."""
+        return bool(self.items)
+
+    @property
+    def start(self) -> bool:
+        """Whether no host may be started."""
+        return any(brake.reach is not Reach.WAVE for brake in self.items)
+
+    @property
+    def undo(self) -> bool:
+        """Whether not even an undo may be started."""
+        return any(brake.reach is Reach.EVERYTHING for brake in self.items)
+
+    @property
+    def due(self) -> Iterable[datetime]:
+        """Instants at which to look again."""
+        return (brake.until for brake in self.items if brake.until is not None)
+
+
+def brakes(campaign: Campaign, now: datetime) -> Brakes:
+    """Every reason for which this campaign may start nothing now."""
+    found = (_closed_window(campaign, now),)
+    return Brakes(items=tuple(brake for brake in found if brake is not None))
+
+
+def _closed_window(campaign: Campaign, now: datetime) -> Brake | None:
+    """Outside its windows a campaign finishes what it began and starts no host; an undo does not wait."""
+    windows = campaign.policy.windows
+    if windows is None:
+        return None
+    answer = open_at(windows, now)
+    if isinstance(answer, Open):
+        return None
+    if answer.next_open is None:
+        return Brake(
+            reach=Reach.START,
+            text="the maintenance windows are closed and never open again",
+            hint="Abort it, and plan it with other windows",
+        )
+    return Brake(
+        reach=Reach.START,
+        text=f"the maintenance window is closed until {answer.next_open.isoformat()}",
+        until=answer.next_open,
+        hint="It goes on by itself",
+    )

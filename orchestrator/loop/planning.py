@@ -1,0 +1,293 @@
+"""Planning: every host is asked for its dry run, and the plan is made when all have answered or time is up.
+
+The questions are attempts number 0 of the hosts of a PLANNING campaign, so a restart loses none; they are forgotten
+when the plan, which holds the answers, is kept. Reading-only procedures have nothing to ask.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, RolloutPolicy, Stop
+from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
+from orchestrator.campaign.policy import check_policy
+from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.loop.ingest import Ignored
+from orchestrator.loop.orders import PLANNING_ATTEMPT, Sending, attempt_id, planning_order
+from orchestrator.store.records import KnownHost
+from tasks.errors import BadInput
+from tasks.model import Host, Kind, Protect
+from tasks.procedure import Draft
+from tasks.result import HostError, HostResult, Outcome
+from tasks.wire import Report, ReportKind
+
+#: seconds after which silent hosts count as unreachable
+DEADLINE_S = 120.0
+#: seconds of silence after which a question is published again, and how often it is published at most
+_ASK_AGAIN_S, _MOST_ASKED = 20.0, 4
+#: a question is worth less of the worker's time than there is until the deadline, so that its answer comes in time
+_ANSWER_SHARE = 0.8
+_WEEK_S = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPlan:
+    """What a person asks for: a procedure on these hosts, in this order, under this policy."""
+
+    procedure: str
+    params: Mapping[str, Any]
+    hosts: tuple[Host, ...]
+    policy: RolloutPolicy
+    protect: Protect = field(default_factory=Protect)
+    author: str = ""
+    reason: str = ""
+    #: plan although hosts do not answer
+    allow_unreachable: bool = False
+    #: seconds one attempt may take; None = what the procedure says
+    timeout_s: float | None = None
+    #: seconds the plan may wait to be applied
+    ttl_s: float = 24 * 3600.0
+    #: seconds after which silent hosts count as unreachable
+    deadline_s: float = DEADLINE_S
+
+
+def request_of(campaign: Campaign, *, allow_unreachable: bool) -> PlanRequest:
+    """Give the request a PLANNING campaign stands for."""
+    return PlanRequest(
+        campaign_id=campaign.id,
+        procedure=campaign.procedure,
+        kind=campaign.kind,
+        params=campaign.params,
+        policy=campaign.policy,
+        hosts=tuple(run.host for run in campaign.runs),
+        created_at=campaign.created_at,
+        expires_at=campaign.plan_expires_at,
+        timeout_s=campaign.timeout_s,
+        protect=campaign.protect,
+        author=campaign.author,
+        reason=campaign.reason,
+        allow_unreachable=allow_unreachable,
+    )
+
+
+def check(asked: NewPlan) -> None:
+    """Refuse what no plan can be made of, before any host is asked."""
+    names = [host.name for host in asked.hosts]
+    twice = sorted({name for name, times in Counter(names).items() if times > 1})
+    if not names:
+        raise BadInput(
+            "No host was chosen, so there is nothing to plan",
+            code="E_NO_HOSTS",
+            hint="Choose hosts with --on; `dockwave hosts list` shows what there is",
+        )
+    if twice:
+        raise BadInput(
+            f"Hosts are listed twice: {', '.join(twice[:5])}",
+            code="E_DUPLICATE_HOST",
+            hint="Name each host once",
+        )
+    for option, value in (("ttl_s", asked.ttl_s), ("deadline_s", asked.deadline_s)):
+        if not 1 <= value <= _WEEK_S:
+            raise BadInput(f"{option} is {value}", hint=f"It must be 1 to {_WEEK_S:.0f} seconds")
+    if asked.timeout_s is not None and not 1 <= asked.timeout_s <= _WEEK_S:
+        raise BadInput(f"timeout_s is {asked.timeout_s}", hint=f"It must be 1 to {_WEEK_S:.0f} seconds")
+    try:
+        check_policy(asked.policy)
+    except ValueError as error:
+        raise BadInput(str(error), code="E_POLICY", hint="Mend the option that is named") from None
+
+
+def begin(
+    asked: NewPlan,
+    *,
+    campaign_id: str,
+    kind: Kind,
+    params: Mapping[str, Any],
+    timeout_s: float,
+    now: datetime,
+) -> Campaign:
+    """Give the campaign whose hosts are about to be asked."""
+    deadline = now + timedelta(seconds=asked.deadline_s)
+    return Campaign(
+        id=campaign_id,
+        state=CampaignState.PLANNING,
+        procedure=asked.procedure,
+        kind=kind,
+        params=params,
+        policy=asked.policy,
+        runs=tuple(_asked(campaign_id, host, kind, now, deadline) for host in asked.hosts),
+        waves=0,
+        created_at=now,
+        plan_expires_at=now + timedelta(seconds=asked.ttl_s),
+        timeout_s=timeout_s,
+        protect=asked.protect,
+        author=asked.author,
+        reason=asked.reason,
+    )
+
+
+def _asked(campaign_id: str, host: Host, kind: Kind, now: datetime, deadline: datetime) -> HostRun:
+    run = HostRun(host=host, wave=0, state=HostState.PENDING)
+    if kind is Kind.READ_ONLY:
+        return run
+    question = Attempt(
+        id=attempt_id(campaign_id, host.name, PLANNING_ATTEMPT),
+        number=PLANNING_ATTEMPT,
+        # planning is not fenced: it changes nothing
+        epoch=1,
+        undo=False,
+        undo_of=None,
+        ordered_at=now,
+        sent_at=now,
+        expires_at=deadline,
+    )
+    return replace(run, attempts=(question,))
+
+
+def questions(campaign: Campaign, now: datetime, *, all_open: bool = False) -> tuple[Campaign, list[Sending]]:
+    """Give the orders to publish again for hosts that said nothing (all open ones after a restart)."""
+    again: list[Sending] = []
+    runs: list[HostRun] = []
+    for run in campaign.runs:
+        asked = run.attempt
+        if asked is None or asked.ended_at is not None or asked.expires_at <= now:
+            runs.append(run)
+            continue
+        silent = max(asked.sent_at or asked.ordered_at, asked.heard_at or asked.ordered_at)
+        due = silent + timedelta(seconds=_ASK_AGAIN_S) <= now and asked.sent < _MOST_ASKED
+        sent = replace(run, attempts=(replace(asked, sent=asked.sent + 1, sent_at=now),)) if due else run
+        if due or all_open:
+            again.append(_question(campaign, sent))
+        runs.append(sent)
+    changed = any(new is not old for new, old in zip(runs, campaign.runs, strict=True))
+    return (replace(campaign, runs=tuple(runs)) if changed else campaign), again
+
+
+def _question(campaign: Campaign, run: HostRun) -> Sending:
+    asked = run.attempts[-1]
+    time_left = (asked.expires_at - asked.ordered_at).total_seconds() * _ANSWER_SHARE
+    return planning_order(replace(campaign, timeout_s=min(campaign.timeout_s, time_left)), run, asked)
+
+
+def observe_answers(
+    campaign: Campaign, reports: Sequence[Report], now: datetime
+) -> tuple[Campaign, list[Ignored | None]]:
+    """Give the campaign with what hosts said, and for each report None, or why it counts for nothing."""
+    runs = {run.host.name: run for run in campaign.runs}
+    judged: list[Ignored | None] = []
+    for report in reports:
+        heard = _heard(runs.get(report.host), report, now)
+        judged.append(heard if isinstance(heard, Ignored) else None)
+        if isinstance(heard, HostRun):
+            runs[report.host] = heard
+    if all(judgement is not None for judgement in judged):
+        return campaign, judged
+    return replace(campaign, runs=tuple(runs.values())), judged
+
+
+def _heard(run: HostRun | None, report: Report, now: datetime) -> HostRun | Ignored:
+    asked = run.attempt if run is not None else None
+    if run is None or asked is None or asked.id != report.attempt_id or asked.epoch != report.epoch:
+        return Ignored(reason="the host was not asked for a plan under this attempt")
+    if asked.ended_at is not None:
+        return Ignored(reason="the host has answered before")
+    heard = replace(asked, heard_at=now, worker=report.worker[:200])
+    if report.kind in {ReportKind.RESULT, ReportKind.REFUSED}:
+        result = report.result or HostResult(outcome=Outcome.SKIPPED)
+        heard = replace(heard, ended_at=now, result=result)
+    return replace(run, attempts=(heard,))
+
+
+def is_due(campaign: Campaign, now: datetime) -> bool:
+    """Whether the plan can be made: everybody has answered, or the time for answers is over."""
+    waiting = (run.attempt for run in campaign.runs)
+    return all(asked is None or asked.ended_at is not None or asked.expires_at <= now for asked in waiting)
+
+
+def finish(
+    campaign: Campaign, known: Mapping[str, KnownHost], now: datetime, *, allow_unreachable: bool
+) -> Campaign:
+    """Give the PLANNED campaign, or the VOID one with the reason why no plan could be made."""
+    answers = {run.host.name: run.attempt.result for run in campaign.runs if run.attempt is not None}
+    excluded: dict[str, HostError] = {}
+    digests: dict[str, str] = {}
+    for name, answer in answers.items():
+        if answer is None:
+            continue
+        stranger = _stranger(name, answer, known.get(name))
+        if stranger is not None:
+            excluded[name] = stranger
+        elif answer.plan is not None:
+            read = _draft(name, answer.plan)
+            if isinstance(read, HostError):
+                excluded[name] = read
+                answers[name] = replace(answer, plan=None, outcome=Outcome.SKIPPED)
+            else:
+                digests[name] = read.digest
+                # what is shown and hashed is what was read, nothing a host put beside it
+                answers[name] = replace(answer, plan=read.model_dump(mode="json"))
+    request = request_of(campaign, allow_unreachable=allow_unreachable)
+    try:
+        planned = make_plan(request, answers, digests=digests, excluded=excluded)
+    except PlanRefused as refusal:
+        return void(campaign, refusal.code, refusal.message, refusal.hint, now, hosts=refusal.hosts)
+    except ValueError as error:
+        return void(campaign, "E_PLAN", str(error), "Mend what is named, and plan again", now)
+    return replace(planned, version=campaign.version)
+
+
+def _stranger(name: str, answer: HostResult, known: KnownHost | None) -> HostError | None:
+    identity = answer.identity.get("machine_id")
+    if known is None or known.machine_id is None or not identity or identity == known.machine_id:
+        return None
+    return HostError(
+        code="E_HOST_IDENTITY",
+        message=f"{name} was machine {known.machine_id} and now answers as another one",
+        hint="If it was rebuilt, accept it; if not, find out who answers at its address before anything is done",
+    )
+
+
+def _draft(name: str, plan: Mapping[str, Any]) -> Draft | HostError:
+    try:
+        return Draft.model_validate_json(json.dumps(plan))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:100]
+        return HostError(
+            code="E_PROTOCOL",
+            message=f"The dry run of {name} cannot be read: {place}: {first['msg'][:200]}",
+            hint="Bring its worker and the orchestrator to the same release",
+        )
+
+
+def void(
+    campaign: Campaign, code: str, message: str, hint: str, now: datetime, *, hosts: tuple[str, ...] = ()
+) -> Campaign:
+    """Give the campaign ended before it began, every host with its part in that."""
+    stop = Stop(rule=f"no plan: {code}", limit=hint, observed=message, hosts=hosts, at=now)
+    runs = tuple(_left_out(run, now, dark=run.host.name in hosts) for run in campaign.runs)
+    return replace(campaign, state=CampaignState.VOID, runs=runs, stops=(*campaign.stops, stop), ended_at=now)
+
+
+def _left_out(run: HostRun, now: datetime, *, dark: bool) -> HostRun:
+    result = run.attempt.result if run.attempt else None
+    error = result.error if result else None
+    if dark:
+        return replace(
+            run,
+            state=HostState.UNREACHABLE,
+            ended_at=now,
+            attempts=(),
+            error=error or HostError(code="E_UNREACHABLE", message="It did not answer when it was planned"),
+            reason="did not answer when planned",
+        )
+    return replace(
+        run, state=HostState.CANCELLED, ended_at=now, attempts=(), error=error, reason="no plan was made"
+    )

@@ -1,0 +1,314 @@
+"""The loop: for every campaign once per tick, look, decide, commit, publish; in this order, whatever happens.
+
+It keeps nothing that is not in SQL but a cache, so it may die at any instruction: after a restart it looks again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.decide import decide
+from orchestrator.campaign.events import Resend, WakeAt
+from orchestrator.campaign.record import record
+from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState
+from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.loop import planning
+from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.inbox import Inbox, Item, settle
+from orchestrator.loop.ingest import campaign_id_of
+from orchestrator.loop.leading import Lead
+from orchestrator.loop.orders import Sending
+from orchestrator.loop.planning_turn import freeze, plan_turn
+from orchestrator.loop.strangers import strange_lines
+from orchestrator.loop.turn import Turn, act, commit, observe_reports, open_orders
+from orchestrator.store.errors import Conflict, Deposed, LeaseHeld, StoreUnusable
+from orchestrator.store.records import Lease, LogEntry
+from orchestrator.store.store import Store, Writer
+from tasks.model import Kind
+from tasks.queues import celery_task_id
+from tasks.wire import Report
+
+log = structlog.get_logger()
+
+#: the loop looks at least this often, news or not
+TICK_S = 1.0
+#: how often a campaign is read again in one tick when somebody else wrote it meanwhile
+_TRIES = 3
+
+
+class Outbox(Protocol):
+    """Where orders go after they are committed."""
+
+    def send(self, sendings: Sequence[Sending]) -> None:
+        """Publish these soon, without blocking."""
+        ...
+
+    def clear(self) -> None:
+        """Forget what was not published yet."""
+        ...
+
+
+class Reconciler:
+    """Moves every campaign on; the only place where decisions are committed and orders leave."""
+
+    def __init__(
+        self,
+        store: Store,
+        lead: Lead,
+        outbox: Outbox,
+        *,
+        now: Callable[[], datetime],
+        bulletin: Bulletin | None = None,
+    ) -> None:
+        """Work on `store` while `lead` is held."""
+        self._store = store
+        self._lead = lead
+        self._outbox = outbox
+        self._now = now
+        self._bulletin = bulletin or Bulletin()
+        self._wake = threading.Event()
+        #: makes the loop look now instead of at the next tick
+        self.wake = self._wake.set
+        self.inbox = Inbox(self.wake)
+        self._cache: dict[str, Campaign] = {}
+        #: campaigns whose open orders were looked at since this process began to lead
+        self._rechecked: set[str] = set()
+        #: hosts each campaign was last told to leave alone
+        self._blocked: dict[str, frozenset[str]] = {}
+
+    def cached(self, campaign_id: str) -> Campaign | None:
+        """Give the campaign as this loop knows it: for readers who check its version themselves."""
+        return self._cache.get(campaign_id)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Tick until told to stop; a database in trouble is waited for."""
+        self.inbox.open()
+        while not stopping.is_set():
+            try:
+                wait = self.tick()
+            except (StoreUnusable, SQLAlchemyError) as error:
+                log.warning("The database is in trouble", action="tick", trouble=_kind(error))
+                wait = TICK_S
+            except Exception:
+                # a loop that died would leave hosts alone with half a campaign
+                log.exception("A tick failed; the next one looks again", action="tick")
+                wait = TICK_S
+            self._wake.wait(wait)
+            self._wake.clear()
+        self.inbox.refuse()
+
+    def tick(self) -> float:
+        """Give every campaign its turn; returns how many seconds the loop may rest."""
+        if not self._lead.ensure():
+            self._stand_by()
+            return TICK_S
+        items = self.inbox.take()
+        try:
+            return self._turns(items)
+        except Deposed:
+            self._lead.lose()
+            self.inbox.put_back(items)
+            self._stand_by()
+            return TICK_S
+        except BaseException:
+            self.inbox.put_back(items)
+            raise
+
+    def _stand_by(self) -> None:
+        """Know nothing and send nothing."""
+        self._cache.clear()
+        self._rechecked.clear()
+        self._blocked.clear()
+        self._outbox.clear()
+        self.inbox.refuse()
+        self.inbox.open()
+
+    def _turns(self, items: list[Item]) -> float:
+        reports: dict[str, list[Item]] = defaultdict(list)
+        strangers: list[Item] = []
+        for item in items:
+            if isinstance(item.received, Report):
+                reports[campaign_id_of(item.received)].append(item)
+            else:
+                strangers.append(item)
+        leases = self._refresh(reports)
+        strangers += [item for own, mine in reports.items() if own not in self._cache for item in mine]
+        if strangers:
+            self._write(
+                lambda writer: writer.log(strange_lines([s.received for s in strangers], self._now()))
+            )
+            _done(items, strangers)
+        rest = TICK_S
+        for campaign_id in list(self._cache):
+            mine = reports.get(campaign_id, [])
+            rest = min(rest, self._turn(campaign_id, mine, leases))
+            _taken(items, mine)
+        return rest
+
+    def _refresh(self, reports: dict[str, list[Item]]) -> tuple[Lease, ...]:
+        """Read what changed under us: campaigns begun, applied or aborted by others, and the leases."""
+        with self._store.read() as reader:
+            heads = {head.id: head for head in reader.heads()}
+            for own in (*heads, *reports):
+                cached = self._cache.get(own)
+                head = heads.get(own)
+                if cached is not None and (head is None or head.version == cached.version):
+                    continue
+                found = reader.load(own)
+                if found is not None:
+                    self._cache[own] = found
+            leases = reader.leases()
+        for own in [own for own in self._cache if own not in heads and own not in reports]:
+            del self._cache[own]
+        return leases
+
+    def _turn(self, campaign_id: str, items: list[Item], leases: tuple[Lease, ...]) -> float:
+        """Give one campaign its turn; one that fails holds up none of the others."""
+        for _ in range(_TRIES):
+            campaign = self._cache.get(campaign_id)
+            if campaign is None:
+                break
+            try:
+                rest = self._advance(campaign, items, leases)
+            except (Conflict, LeaseHeld) as error:
+                log.info("Somebody else was first", action="save", campaign=campaign_id, why=error.message)
+                leases = self._reload(campaign_id)
+            except (Deposed, StoreUnusable, SQLAlchemyError):
+                # perhaps it was committed all the same: then its orders have not left
+                self._rechecked.discard(campaign_id)
+                raise
+            except Exception:
+                # a defect, or a report nobody foresaw: this campaign waits, the others go on
+                log.exception("This campaign's turn failed", action="turn", campaign=campaign_id)
+                self._set_aside(campaign_id, items)
+                return TICK_S
+            else:
+                settle(items)
+                return rest
+        self.inbox.put_back(items)
+        return TICK_S / 4
+
+    def _reload(self, campaign_id: str) -> tuple[Lease, ...]:
+        with self._store.read() as reader:
+            found = reader.load(campaign_id)
+            leases = reader.leases()
+        if found is None:
+            self._cache.pop(campaign_id, None)
+        else:
+            self._cache[campaign_id] = found
+        return leases
+
+    def _set_aside(self, campaign_id: str, items: Sequence[Item]) -> None:
+        """Keep reports that broke a turn as evidence, so that they do not break every later one too."""
+        entries = [
+            LogEntry(
+                kind="ignored",
+                at=self._now(),
+                campaign_id=campaign_id,
+                data={
+                    "reason": "it broke the turn it came in",
+                    "report": item.received.model_dump(mode="json"),
+                },
+            )
+            for item in items
+            if isinstance(item.received, Report)
+        ]
+        if entries:
+            self._write(lambda writer: writer.log(entries))
+        settle(items)
+
+    def _advance(self, campaign: Campaign, items: Sequence[Item], leases: tuple[Lease, ...]) -> float:
+        now = self._now()
+        turn = Turn(before=campaign, after=campaign, now=now)
+        reports = [item.received for item in items if isinstance(item.received, Report)]
+        if campaign.state is CampaignState.PLANNING:
+            plan_turn(self._store, turn, reports)
+        else:
+            observe_reports(turn, reports)
+        self._recheck(turn)
+        around = self._around(turn, leases)
+        actions = decide(turn.after, now, around)
+        if turn.idle and all(isinstance(action, WakeAt) for action in actions):
+            turn.wake_at = next((action.at for action in actions if isinstance(action, WakeAt)), None)
+        else:
+
+            def write(writer: Writer) -> None:
+                writer.raise_epochs(turn.epochs_seen)
+                act(turn, writer, actions, around)
+                self._cache[campaign.id] = commit(turn, writer)
+                freeze(turn, writer)
+
+            self._write(write)
+        self._blocked[campaign.id] = around.blocked
+        self._rechecked.add(campaign.id)
+        # committed above, or there was nothing to commit: only now may anything leave
+        self._outbox.send(tuple({celery_task_id(item.order): item for item in turn.sendings}.values()))
+        return TICK_S if turn.wake_at is None else min(max((turn.wake_at - now).total_seconds(), 0.0), TICK_S)
+
+    def _write(self, work: Callable[[Writer], None]) -> None:
+        with self._store.write(self._lead.epoch) as writer:
+            work(writer)
+            seq = writer.last_seq()
+        self._bulletin.announce(seq)
+
+    def _recheck(self, turn: Turn) -> None:
+        """Once after every start: orders that were committed and perhaps never left are published again."""
+        if turn.before.id in self._rechecked:
+            return
+        if turn.before.state is CampaignState.PLANNING:
+            kind, why = "ask-plan", "every host that has not answered is asked"
+            again = planning.questions(turn.after, turn.now, all_open=True)[1]
+        else:
+            kind, why = "resend", "perhaps it never left"
+            again = open_orders(turn.after, turn.now)
+            # a second copy may be under way from now on: no single answer may speak for both
+            resent = [
+                Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
+            ]
+            turn.after = record(turn.after, resent, turn.now, {})
+        for order in (sending.order for sending in again):
+            turn.note(kind, {"why": why}, host=order.host.name, attempt=order.attempt_id)
+        turn.sendings += again
+
+    def _around(self, turn: Turn, leases: tuple[Lease, ...]) -> Surroundings:
+        """Collect what the campaign must know of the world outside itself."""
+        return Surroundings(blocked=self._blocked_hosts(turn, leases))
+
+    def _blocked_hosts(self, turn: Turn, leases: tuple[Lease, ...]) -> frozenset[str]:
+        """Give the hosts other campaigns are changing; each one is logged once, with its owner."""
+        campaign = turn.after
+        if campaign.kind is Kind.READ_ONLY or campaign.state in FINAL_CAMPAIGN:
+            return frozenset()
+        waiting = {run.host.name for run in campaign.runs if run.state not in FINAL_HOST}
+        others = {lease.host: lease for lease in leases if lease.campaign_id != campaign.id}
+        blocked = frozenset(waiting & others.keys())
+        if campaign.state not in {CampaignState.PLANNING, CampaignState.PLANNED}:
+            for host in sorted(blocked - self._blocked.get(campaign.id, frozenset())):
+                owner = others[host]
+                data = {"campaign": owner.campaign_id, "attempt": owner.attempt_id, "reason": owner.reason}
+                turn.note("blocked", data | {"since": owner.since.isoformat()}, host=host)
+        return blocked
+
+
+def _taken(items: list[Item], some: Sequence[Item]) -> None:
+    """Take these out of the list in place: what is left in it when a tick breaks comes again."""
+    gone = {id(item) for item in some}
+    items[:] = [item for item in items if id(item) not in gone]
+
+
+def _done(items: list[Item], some: Sequence[Item]) -> None:
+    settle(some)
+    _taken(items, some)
+
+
+def _kind(error: StoreUnusable | SQLAlchemyError) -> str:
+    # SQLAlchemy's own text quotes parameters
+    return error.message if isinstance(error, StoreUnusable) else type(error).__name__

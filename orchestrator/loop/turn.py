@@ -1,0 +1,273 @@
+"""One campaign's turn: what came in is observed, what follows is decided, and all of it is one transaction.
+
+Nothing here publishes: the orders of a turn leave after its commit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import structlog
+
+from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.decide import decide
+from orchestrator.campaign.events import (
+    Action,
+    AskJournal,
+    Dispatch,
+    Ended,
+    Event,
+    Recheck,
+    Resend,
+    WakeAt,
+)
+from orchestrator.campaign.observe import observe, observe_all
+from orchestrator.campaign.record import record
+from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
+from orchestrator.campaign.stop_rules import stopped
+from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.loop.ingest import Ignored, event_of
+from orchestrator.loop.orders import Sending, order_of, question_of
+from orchestrator.store.codec import said
+from orchestrator.store.records import Lease, LogEntry
+from orchestrator.store.store import Writer
+from tasks.model import Kind, Mode
+from tasks.result import HostResult, Outcome
+from tasks.wire import Report
+
+log = structlog.get_logger()
+
+#: decisions that may follow each other in one transaction; more follow in the next turn
+_ROUNDS = 8
+#: states after which nobody may change the host before a person has looked
+_KEPT = frozenset({HostState.NEEDS_HUMAN})
+_MACHINE_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass
+class Turn:
+    """What a turn has come to so far."""
+
+    before: Campaign
+    after: Campaign
+    now: datetime
+    log: list[LogEntry] = field(default_factory=list)
+    sendings: list[Sending] = field(default_factory=list)
+    leases: list[Lease] = field(default_factory=list)
+    #: highest epoch each host says it has seen
+    epochs_seen: dict[str, int] = field(default_factory=dict)
+    #: machine-id of each host that answered
+    identities: dict[str, str | None] = field(default_factory=dict)
+    #: hosts a finished campaign is done with after all
+    freed: list[str] = field(default_factory=list)
+    wake_at: datetime | None = None
+
+    @cached_property
+    def hosts(self) -> Mapping[str, HostRun]:
+        """The campaign's hosts by name, as they were when the turn began."""
+        return by_name(self.before)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to commit."""
+        return self.after is self.before and not self.log
+
+    def note(
+        self, kind: str, data: Mapping[str, Any] | None = None, *, host: str = "", attempt: str = ""
+    ) -> None:
+        """Add a line to the log of this turn."""
+        self.log.append(
+            LogEntry(
+                kind=kind,
+                at=self.now,
+                campaign_id=self.before.id,
+                host=host,
+                attempt_id=attempt,
+                data=data or {},
+            )
+        )
+
+    def note_host(self, host: str, result: HostResult | None) -> None:
+        """Remember what a host says about itself."""
+        if result is None:
+            return
+        if result.epoch_seen > 0:
+            self.epochs_seen[host] = max(self.epochs_seen.get(host, 0), result.epoch_seen)
+        identity = result.identity.get("machine_id", "")
+        # anything else is no machine-id, and has no business in a column
+        self.identities[host] = identity if _MACHINE_ID.fullmatch(identity) else self.identities.get(host)
+
+
+def observe_reports(turn: Turn, reports: Sequence[Report]) -> None:
+    """Take in what workers said; what changes nothing is logged with its reason.
+
+    One pass over the hosts for the first report of each, one for the second, and so on: a wave of ten thousand
+    hosts is not copied for every report.
+    """
+    events = [event_of(report, turn.hosts.get(report.host)) for report in reports]
+    effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)])
+    for report, event in zip(reports, events, strict=True):
+        if isinstance(event, Ignored):
+            # a name nobody planned is hostile text: it stays inside the line's data
+            known = report.host if report.host in turn.hosts else ""
+            turn.note("ignored", _evidence(report, event.reason), host=known)
+            continue
+        turn.note_host(report.host, report.result)
+        _note_event(turn, event, effective=id(event) in effective, report=report)
+
+
+def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
+    """Take in these events; gives the identities of those that changed something."""
+    rounds: list[list[Event]] = []
+    nth: Counter[str] = Counter()
+    for event in events:
+        host = getattr(event, "host", "")
+        if nth[host] == len(rounds):
+            rounds.append([])
+        rounds[nth[host]].append(event)
+        nth[host] += 1
+    effective: set[int] = set()
+    hosts = turn.hosts
+    for batch in rounds:
+        turn.after = observe_all(turn.after, batch, turn.now)
+        now_known = by_name(turn.after)
+        for event in batch:
+            host = getattr(event, "host", "")
+            if now_known[host] is not hosts[host]:
+                effective.add(id(event))
+        hosts = now_known
+    return effective
+
+
+def observe_event(turn: Turn, event: Event) -> bool:
+    """Take in what a person did; False when it changed nothing."""
+    before, turn.after = turn.after, observe(turn.after, event, turn.now)
+    effective = turn.after is not before
+    _note_event(turn, event, effective=effective)
+    return effective
+
+
+def _note_event(turn: Turn, event: Event, *, effective: bool, report: Report | None = None) -> None:
+    host, attempt = getattr(event, "host", ""), getattr(event, "attempt_id", "")
+    if effective:
+        turn.note(kind_of(event), said(event), host=host, attempt=attempt)
+        return
+    evidence = _evidence(report, "it changes nothing: late, repeated or out of order") if report else {}
+    turn.note("ignored", {"event": kind_of(event)} | evidence, host=host, attempt=attempt)
+    if isinstance(event, Ended):
+        _late_receipt(turn, event)
+
+
+def _late_receipt(turn: Turn, event: Ended) -> None:
+    """Free a host its campaign gave up on: its journal now says that the attempt has come to a good end."""
+    run = turn.hosts.get(event.host)
+    over = turn.before.state in FINAL_CAMPAIGN and run is not None and run.state is HostState.UNKNOWN
+    current = run is not None and run.attempt is not None and run.attempt.id == event.attempt_id
+    if over and current and event.result.outcome in {Outcome.OK, Outcome.CHANGED, Outcome.UNDONE}:
+        turn.freed.append(event.host)
+        said = {"outcome": event.result.outcome.value, "changed": event.result.changed}
+        turn.note("late-receipt", said, host=event.host, attempt=event.attempt_id)
+
+
+def _evidence(report: Report, reason: str) -> dict[str, Any]:
+    return {"reason": reason, "report": report.model_dump(mode="json")}
+
+
+def by_name(campaign: Campaign) -> dict[str, HostRun]:
+    """Give the hosts of a campaign by name."""
+    return {run.host.name: run for run in campaign.runs}
+
+
+def kind_of(said_by: Event | Action) -> str:
+    """Give the name of an event or action as the log has it: AskJournal is ask-journal."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(said_by).__name__).lower()
+
+
+def act(turn: Turn, writer: Writer, actions: Sequence[Action], around: Surroundings) -> None:
+    """Commit to these actions and to those that follow from them, inside the writer's transaction."""
+    for _ in range(_ROUNDS):
+        doing = tuple(action for action in actions if not isinstance(action, WakeAt))
+        turn.wake_at = next((action.at for action in actions if isinstance(action, WakeAt)), None)
+        if not doing:
+            return
+        epochs = writer.draw_epochs(action.host for action in doing if isinstance(action, Dispatch))
+        turn.after = record(turn.after, doing, turn.now, epochs)
+        hosts = by_name(turn.after)
+        for action in doing:
+            _note_action(turn, action, hosts)
+        actions = decide(turn.after, turn.now, around)
+    turn.wake_at = turn.now
+
+
+def _note_action(turn: Turn, action: Action, hosts: Mapping[str, HostRun]) -> None:
+    host = getattr(action, "host", "")
+    run = hosts.get(host)
+    attempt = run.attempt if run else None
+    data = said(action)
+    if isinstance(action, Dispatch) and attempt is not None:
+        data |= {"epoch": attempt.epoch, "expires_at": attempt.expires_at.isoformat()}
+    turn.note(kind_of(action), data, host=host, attempt=attempt.id if attempt else "")
+    log.info("Decided", action=kind_of(action), campaign=turn.after.id, host=host)
+    if run is None or attempt is None:
+        return
+    if isinstance(action, Dispatch):
+        turn.sendings.append(order_of(turn.after, run, attempt))
+        if turn.after.kind is not Kind.READ_ONLY:
+            turn.leases.append(_lease(turn, run))
+    elif isinstance(action, Resend):
+        turn.sendings.append(order_of(turn.after, run, attempt))
+    elif isinstance(action, AskJournal | Recheck):
+        mode = Mode.RESUME if isinstance(action, AskJournal) else Mode.CHECK
+        until = turn.now + timedelta(seconds=turn.after.policy.ask_every_s)
+        turn.sendings.append(question_of(turn.after, run, attempt, mode, until))
+
+
+def _lease(turn: Turn, run: HostRun) -> Lease:
+    attempt = run.attempts[-1]
+    return Lease(
+        host=run.host.name,
+        campaign_id=turn.after.id,
+        attempt_id=attempt.id,
+        epoch=attempt.epoch,
+        since=turn.now,
+        reason=turn.after.procedure,
+    )
+
+
+def released(turn: Turn) -> list[str]:
+    """Give the hosts this campaign is done with since this turn began; UNKNOWN is not done."""
+    was = turn.hosts
+    return [
+        run.host.name
+        for run in turn.after.runs
+        if run is not was[run.host.name] and run.state in FINAL_HOST - _KEPT and run.started_at
+    ]
+
+
+def commit(turn: Turn, writer: Writer) -> Campaign:
+    """Write the turn: campaign, log, leases and what hosts said about themselves."""
+    saved = writer.save(turn.before, turn.after, turn.log)
+    writer.take_leases(turn.leases)
+    writer.release_leases(saved.id, [*released(turn), *turn.freed])
+    if turn.identities:
+        writer.remember_hosts(turn.identities, turn.now)
+    return saved
+
+
+def open_orders(campaign: Campaign, now: datetime) -> list[Sending]:
+    """Give the orders that were committed, nobody accepted, and may still start: perhaps they never left."""
+    found: list[Sending] = []
+    held = stopped(campaign) or campaign.state is CampaignState.PAUSED
+    for run in campaign.runs:
+        attempt = run.attempt
+        if attempt is None or attempt.ended_at or attempt.accepted_at or attempt.expires_at <= now:
+            continue
+        if run.state in {HostState.ORDERED, HostState.ROLLING_BACK} and (attempt.undo or not held):
+            found.append(order_of(campaign, run, attempt))
+    return found

@@ -1,0 +1,242 @@
+"""Computes the views from records: the same campaign and instant always give the same view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.progress import progress
+from orchestrator.campaign.states import EXIT_CODES, FINAL_CAMPAIGN, FINAL_HOST, HostState
+from orchestrator.campaign.words import words
+from orchestrator.screens.views import (
+    AttemptView,
+    BudgetView,
+    CampaignLine,
+    CampaignView,
+    ErrorView,
+    HostView,
+    PolicyView,
+    ProgressView,
+    SlowestView,
+    StopView,
+    TotalsView,
+    WaveView,
+)
+from tasks.result import HostError, HostResult, Outcome
+from tasks.wire import HOST_RESULT
+
+#: outcome of a host by its final state, where no result says more
+_OUTCOMES: Mapping[HostState, Outcome] = {
+    HostState.SUCCEEDED: Outcome.CHANGED,
+    HostState.ALREADY_RIGHT: Outcome.OK,
+    HostState.FAILED_CLEAN: Outcome.FAILED,
+    HostState.ROLLED_BACK: Outcome.UNDONE,
+    HostState.NEEDS_HUMAN: Outcome.FAILED,
+    HostState.SKIPPED: Outcome.SKIPPED,
+    HostState.CANCELLED: Outcome.SKIPPED,
+    HostState.UNREACHABLE: Outcome.UNREACHABLE,
+    HostState.UNKNOWN: Outcome.UNKNOWN,
+}
+
+#: states that count as failures in the totals
+FAILED_HOST = frozenset(
+    {
+        HostState.FAILED_CLEAN,
+        HostState.ROLLED_BACK,
+        HostState.ROLLING_BACK,
+        HostState.NEEDS_HUMAN,
+        HostState.UNREACHABLE,
+        HostState.UNKNOWN,
+    }
+)
+
+
+def campaign_view(campaign: Campaign, now: datetime, *, full: bool = True) -> CampaignView:
+    """The campaign as everybody sees it; without `full`, plans and results are cut down to their summaries."""
+    return CampaignView(
+        id=campaign.id,
+        state=campaign.state,
+        final=campaign.state in FINAL_CAMPAIGN,
+        procedure=campaign.procedure,
+        kind=campaign.kind,
+        params=dict(campaign.params),
+        author=campaign.author,
+        reason=campaign.reason,
+        created_at=campaign.created_at,
+        started_at=campaign.started_at,
+        ended_at=campaign.ended_at,
+        plan_hash=campaign.plan_hash,
+        plan_expires_at=campaign.plan_expires_at,
+        wave=campaign.wave,
+        abort_requested=campaign.abort_requested,
+        policy=PolicyView(
+            parallelism=campaign.policy.parallelism,
+            delay_s=campaign.policy.delay_s,
+            monitor_s=campaign.policy.monitor_s,
+            rollback_failed=campaign.policy.rollback_failed,
+        ),
+        words=list(words(campaign)),
+        waves=_waves(campaign, full=full),
+        totals=totals(campaign),
+        stops=[_stop(stop) for stop in campaign.stops if stop.lifted_at is None],
+        progress=_progress(campaign, now),
+        exit_code=EXIT_CODES.get(campaign.state),
+    )
+
+
+def campaign_line(campaign: Campaign) -> CampaignLine:
+    """The campaign in one line."""
+    return CampaignLine(
+        id=campaign.id,
+        state=campaign.state,
+        procedure=campaign.procedure,
+        author=campaign.author,
+        reason=campaign.reason,
+        created_at=campaign.created_at,
+        started_at=campaign.started_at,
+        ended_at=campaign.ended_at,
+        wave=campaign.wave,
+        waves=campaign.waves,
+        totals=totals(campaign),
+        exit_code=EXIT_CODES.get(campaign.state),
+    )
+
+
+def totals(campaign: Campaign) -> TotalsView:
+    """Counts over all hosts of the campaign."""
+    states: dict[str, int] = {}
+    for run in campaign.runs:
+        states[run.state] = states.get(run.state, 0) + 1
+    return TotalsView(
+        hosts=len(campaign.runs),
+        finished=sum(run.state in FINAL_HOST for run in campaign.runs),
+        changed=sum(run.changed for run in campaign.runs),
+        failed=sum(run.state in FAILED_HOST for run in campaign.runs),
+        states=dict(sorted(states.items())),
+    )
+
+
+def host_view(run: HostRun, *, full: bool = True) -> HostView:
+    """One host as everybody sees it."""
+    attempt = run.attempt
+    answered = next((item.result for item in reversed(run.attempts) if item.result is not None), None)
+    return HostView(
+        host=run.host.name,
+        state=run.state,
+        outcome=_outcome(run, answered),
+        attempt=attempt.number if attempt else 0,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        changed=run.changed,
+        result=_result(answered, full=full),
+        error=_error(run.error),
+        reason=run.reason,
+        worker=attempt.worker if attempt else "",
+        step=attempt.step if attempt else "",
+        done=attempt.done if attempt else 0,
+        total=attempt.total if attempt else 0,
+        heard_at=attempt.heard_at if attempt else None,
+        soak_until=run.soak_until,
+        undo=run.undo,
+        plan=_plan(run.plan, full=full),
+        attempts=[_attempt(item) for item in run.attempts] if full else [],
+    )
+
+
+def _waves(campaign: Campaign, *, full: bool) -> list[WaveView]:
+    by_number: dict[int, list[HostRun]] = {}
+    for run in campaign.runs:
+        by_number.setdefault(run.wave, []).append(run)
+    return [
+        WaveView(
+            number=number,
+            state=_wave_state(campaign, number, runs),
+            hosts=[host_view(run, full=full) for run in runs],
+        )
+        for number, runs in sorted(by_number.items())
+    ]
+
+
+def _wave_state(campaign: Campaign, number: int, runs: list[HostRun]) -> str:
+    if all(run.state in FINAL_HOST for run in runs):
+        return "done"
+    return "running" if campaign.wave >= number and campaign.started_at is not None else "waiting"
+
+
+def _outcome(run: HostRun, result: HostResult | None) -> Outcome | None:
+    if run.state is HostState.SUCCEEDED and result is not None:
+        return result.outcome
+    return _OUTCOMES.get(run.state)
+
+
+def _result(result: HostResult | None, *, full: bool) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    body: dict[str, Any] = HOST_RESULT.dump_python(result, mode="json")
+    if not full:
+        body = {key: body[key] for key in ("outcome", "changed", "summary", "server_version", "duration_s")}
+    return body
+
+
+def _plan(plan: Mapping[str, Any] | None, *, full: bool) -> dict[str, Any] | None:
+    if plan is None or full:
+        return None if plan is None else dict(plan)
+    short = {key: value for key, value in plan.items() if key not in {"steps", "kept", "findings"}}
+    return short | {key: len(plan.get(key) or ()) for key in ("steps", "kept", "findings")}
+
+
+def _error(error: HostError | None) -> ErrorView | None:
+    if error is None:
+        return None
+    return ErrorView(code=error.code, message=error.message, hint=error.hint, retryable=error.retryable)
+
+
+def _attempt(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        id=attempt.id,
+        number=attempt.number,
+        epoch=attempt.epoch,
+        undo=attempt.undo,
+        worker=attempt.worker,
+        sent=attempt.sent,
+        ordered_at=attempt.ordered_at,
+        accepted_at=attempt.accepted_at,
+        ended_at=attempt.ended_at,
+        outcome=attempt.result.outcome if attempt.result else None,
+        result=_result(attempt.result, full=True),
+    )
+
+
+def _progress(campaign: Campaign, now: datetime) -> ProgressView | None:
+    """Numbers of the live view; None before anything was started."""
+    if campaign.started_at is None:
+        return None
+    numbers = progress(campaign, now)
+    slow = numbers.slowest
+    return ProgressView(
+        elapsed_s=numbers.elapsed_s,
+        eta_s=numbers.eta_s,
+        budgets=[
+            BudgetView(
+                rule=item.rule, wave=item.wave, used=item.used, tolerated=item.tolerated, text=item.text
+            )
+            for item in numbers.budgets
+        ],
+        slowest=None
+        if slow is None
+        else SlowestView(host=slow.host, step=slow.step, seconds=slow.seconds, median_s=slow.median_s),
+        last_bad=numbers.last_bad,
+    )
+
+
+def _stop(stop: Stop) -> StopView:
+    return StopView(
+        rule=stop.rule,
+        limit=stop.limit,
+        observed=stop.observed,
+        hosts=list(stop.hosts),
+        at=stop.at,
+        by=stop.by,
+    )

@@ -1,0 +1,1 @@
+"""What people may ask and do, whichever way they come."""

@@ -1,0 +1,142 @@
+"""What people may ask: campaigns, plans, the log and who keeps which host; it works on every orchestrator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.why import Explanation, explain
+from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.leading import Lead
+from orchestrator.service.shelf import Shelf
+from orchestrator.store.records import Lease, LoggedEvent
+from orchestrator.store.store import Reader, Store
+from tasks.errors import BadInput, Refused
+
+#: seconds after which a waiting reader looks for itself: the line may come from another process
+_LOOK_S = 1.0
+
+
+class Reading:
+    """Answers from what is stored."""
+
+    def __init__(
+        self,
+        store: Store,
+        lead: Lead,
+        *,
+        now: Callable[[], datetime],
+        bulletin: Bulletin,
+        cached: Callable[[str], Campaign | None] = lambda _campaign_id: None,
+        health: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Answer from what `store` holds."""
+        self._store = store
+        self._lead = lead
+        self._now = now
+        self._bulletin = bulletin
+        self._shelf = Shelf(cached)
+        self._health = health
+
+    def campaign(self, reference: str) -> Campaign:
+        """Give a campaign by id, or by a beginning of it that no other has."""
+        with self._store.read() as reader:
+            return self._found(reader, reference)
+
+    def campaigns(self, limit: int = 50) -> tuple[Campaign, ...]:
+        """Give the newest campaigns, newest first."""
+        with self._store.read() as reader:
+            found = (self._shelf.get(reader, campaign_id) for campaign_id in reader.newest(limit))
+            return tuple(campaign for campaign in found if campaign is not None)
+
+    def document(self, campaign_id: str) -> tuple[bytes, str]:
+        """Give the plan's bytes and their SHA-256."""
+        with self._store.read() as reader:
+            campaign = self._found(reader, campaign_id)
+            plan = reader.plan_of(campaign.id)
+        if plan is not None and plan.document is not None:
+            return plan.document, plan.hash
+        if campaign.state is CampaignState.PLANNING:
+            raise Refused(
+                f"The plan {campaign.id} is not made yet: hosts are still being asked",
+                code="E_NOT_READY",
+                hint=f"`dockwave show {campaign.id}` shows which ones; it is ready within two minutes",
+            )
+        why = campaign.stops[-1].observed if campaign.stops else "it ended before"
+        raise Refused(
+            f"There is no plan {campaign.id}: {why}",
+            code="E_NOT_READY",
+            hint=campaign.stops[-1].limit if campaign.stops else "Make a new one",
+        )
+
+    def events(
+        self, campaign_id: str, after_seq: int, *, host: str | None = None, limit: int = 1000
+    ) -> tuple[LoggedEvent, ...]:
+        """Give lines of the log after that number, oldest first."""
+        if host is not None and not host.isprintable():
+            return ()
+        with self._store.read() as reader:
+            return reader.events_after(after_seq, campaign_id=campaign_id, host=host, limit=limit)
+
+    def why(self, campaign_id: str) -> Explanation:
+        """Say why it stopped, or how it stands."""
+        return explain(self.campaign(campaign_id), self._now())
+
+    def wait(self, campaign_id: str, after_seq: int, timeout_s: float) -> bool:
+        """Return as soon as the campaign's log has a line after that number, at the latest after that time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._store.read() as reader:
+                newest = reader.last_seq()
+                if reader.events_after(after_seq, campaign_id=campaign_id, limit=1):
+                    return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._bulletin.wait(newest, min(left, _LOOK_S))
+
+    def wait_for(self, campaign_id: str, test: Callable[[Campaign], bool], timeout_s: float) -> Campaign:
+        """Give the campaign as soon as it passes the test, or as it is when the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._store.read() as reader:
+                newest = reader.last_seq()
+                campaign = self._found(reader, campaign_id)
+            left = deadline - time.monotonic()
+            if test(campaign) or left <= 0:
+                return campaign
+            self._bulletin.wait(newest, min(left, _LOOK_S))
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Give every host that is kept, with its owner, reason and age."""
+        with self._store.read() as reader:
+            return reader.leases()
+
+    def status(self) -> Mapping[str, Any]:
+        """Say how the orchestrator is."""
+        with self._store.read() as reader:
+            heads = reader.heads()
+            seq = reader.last_seq()
+        at_work = [head.id for head in heads if head.state != CampaignState.PLANNED]
+        return {"leading": self._lead.held, "campaigns": at_work, "seq": seq, **self._health()}
+
+    def _found(self, reader: Reader, reference: str) -> Campaign:
+        matches = reader.starting_with(reference) if reference.isalnum() else ()
+        if len(matches) > 1:
+            raise BadInput(
+                f"{reference!r} is the beginning of several campaigns: {', '.join(matches[:5])}",
+                code="E_CAMPAIGN_AMBIGUOUS",
+                hint="Write a few more characters of its id",
+            )
+        campaign = self._shelf.get(reader, matches[0]) if matches else None
+        if campaign is None:
+            raise BadInput(
+                f"There is no campaign {reference[:40]!r}",
+                code="E_CAMPAIGN_UNKNOWN",
+                hint="`dockwave ls` shows the campaigns there are",
+            )
+        return campaign

@@ -1,0 +1,198 @@
+"""What people may ask and do; the API is a thin skin over it, and every refusal says what to do next.
+
+Reading works on every orchestrator, writing on the leading one. Nothing here publishes: what is committed here is
+seen by the loop, which sends what follows from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import AbortAsked, Event, OperatorEvent, Started
+from orchestrator.campaign.operators import objection
+from orchestrator.loop import planning
+from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.leading import Lead
+from orchestrator.loop.planning import NewPlan
+from orchestrator.loop.turn import Turn, commit, kind_of, observe_event
+from orchestrator.service.applying import canonical, edited, refusal
+from orchestrator.service.reading import Reading
+from orchestrator.service.retrying import Retry, again
+from orchestrator.store.records import Lease, LogEntry
+from orchestrator.store.store import Reader, Store, Writer
+from tasks import catalog
+from tasks.errors import BadInput, DockwaveError, Refused
+
+#: letters of campaign ids: no 0 and 1, which people read as o and l
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def new_campaign_id() -> str:
+    """Draw an id no campaign ever had: hosts remember ids for ever, also when the database is lost."""
+    return "c" + "".join(secrets.choice(_LETTERS) for _ in range(8))
+
+
+class Service(Reading):
+    """Plans, campaigns and their log."""
+
+    def __init__(
+        self,
+        store: Store,
+        lead: Lead,
+        *,
+        now: Callable[[], datetime],
+        bulletin: Bulletin,
+        wake: Callable[[], None],
+        cached: Callable[[str], Campaign | None] = lambda _campaign_id: None,
+        new_id: Callable[[], str] = new_campaign_id,
+        health: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Serve what `store` holds; ring `wake` when there is something to do."""
+        super().__init__(store, lead, now=now, bulletin=bulletin, cached=cached, health=health)
+        self._wake = wake
+        self._new_id = new_id
+
+    def plan(self, request: NewPlan) -> str:
+        """Begin to plan: hosts are asked for their dry runs; gives the id of the new campaign."""
+        procedure = catalog.find(request.procedure)
+        params = catalog.parse_params(procedure, dict(request.params)).model_dump(mode="json")
+        now = self._now()
+        planning.check(request)
+        with self._store.write(self._lead.epoch) as writer:
+            campaign = planning.begin(
+                request,
+                campaign_id=self._unused_id(writer),
+                kind=procedure.spec.kind,
+                params=params,
+                timeout_s=request.timeout_s or procedure.spec.timeout_s,
+                now=now,
+            )
+            data = {"procedure": campaign.procedure, "hosts": len(campaign.runs), "by": campaign.author}
+            line = LogEntry(kind="plan-asked", at=now, campaign_id=campaign.id, data=data)
+            writer.save(None, campaign, [line])
+            writer.ask_plan(campaign.id, {"allow_unreachable": request.allow_unreachable})
+        self._changed()
+        return campaign.id
+
+    def apply(self, document: bytes, by: str, *, allow_data_loss: bool = False) -> str:
+        """Apply a plan: the very document that was made, once, before it expires; gives the campaign's id."""
+        bytes_of_plan = canonical(document)
+        with self._store.write(self._lead.epoch) as writer:
+            refused = self._apply(writer, bytes_of_plan, by, allow_data_loss=allow_data_loss)
+        self._changed()
+        if isinstance(refused, DockwaveError):
+            raise refused
+        return refused
+
+    def _apply(
+        self, writer: Writer, document: bytes, by: str, *, allow_data_loss: bool
+    ) -> str | DockwaveError:
+        now = self._now()
+        plan = writer.plan_by_hash(hashlib.sha256(document).hexdigest())
+        campaign = writer.load(plan.campaign_id) if plan is not None else None
+        if plan is None or campaign is None:
+            problem = edited(writer, document)
+            writer.log([_refused("apply", problem, now, by)])
+            return problem
+        problem_or_none = refusal(campaign, plan, now, allow_data_loss=allow_data_loss)
+        if problem_or_none is not None:
+            writer.log([_refused("apply", problem_or_none, now, by, campaign.id)])
+            return problem_or_none
+        writer.mark_applied(campaign.id, now, _line(by))
+        self._observe(writer, campaign, Started(by=_line(by)), now)
+        return campaign.id
+
+    def abort(self, campaign_id: str, by: str, reason: str = "") -> Campaign:
+        """Start no further host; running ones finish. Repeating it changes nothing."""
+        with self._store.write(self._lead.epoch) as writer:
+            campaign = self._found(writer, campaign_id)
+            event = AbortAsked(by=_line(by), reason=_line(reason))
+            saved = self._observe(writer, campaign, event, self._now())
+        self._changed()
+        return saved
+
+    def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:
+        """Pause, resume, skip a host, or bring back; done before is no mistake, a refusal says why and is logged."""
+        now = self._now()
+        event = replace(event, by=_line(event.by), reason=_line(event.reason))
+        with self._store.write(self._lead.epoch) as writer:
+            campaign = self._found(writer, campaign_id)
+            against = objection(campaign, event)
+            if against is None:
+                saved = self._observe(writer, campaign, event, now)
+            else:
+                problem = Refused(against.reason, code="E_NOT_NOW", hint=against.hint)
+                writer.log([_refused(kind_of(event), problem, now, event.by, campaign.id)])
+        self._changed()
+        if against is not None:
+            raise problem
+        return saved
+
+    def retry(self, campaign_id: str, wish: Retry) -> str:
+        """Plan again what the campaign did not prove; gives the id of the new campaign."""
+        return self.plan(again(self.campaign(campaign_id), wish))
+
+    def release_host(self, host: str, by: str, reason: str) -> Lease:
+        """Let campaigns change a host again that one of them left to a person; logged with its reason."""
+        now = self._now()
+        with self._store.write(self._lead.epoch) as writer:
+            lease = next((item for item in writer.leases() if item.host == host), None)
+            if lease is None:
+                raise BadInput(
+                    f"No campaign keeps {host[:253]!r}",
+                    code="E_NOT_FOUND",
+                    hint="`dockwave ls` shows who works",
+                )
+            data = {"by": _line(by), "reason": _line(reason), "attempt": lease.attempt_id}
+            writer.log(
+                [LogEntry(kind="released", at=now, campaign_id=lease.campaign_id, host=host, data=data)]
+            )
+            writer.release_leases(lease.campaign_id, [host])
+        self._changed()
+        return lease
+
+    def accept_identity(self, host: str, by: str, reason: str) -> None:
+        """Accept whatever machine answers to this name next: an operator says that it was rebuilt."""
+        with self._store.write(self._lead.epoch) as writer:
+            if not host.isprintable() or host not in writer.hosts([host]):
+                raise BadInput(
+                    f"No host named {host[:253]!r} has ever answered",
+                    code="E_NOT_FOUND",
+                    hint="Check its name",
+                )
+            data = {"by": _line(by), "reason": _line(reason)}
+            writer.log([LogEntry(kind="identity-accepted", at=self._now(), host=host, data=data)])
+            writer.forget_identity(host)
+        self._changed()
+
+    def _observe(self, writer: Writer, campaign: Campaign, event: Event, now: datetime) -> Campaign:
+        turn = Turn(before=campaign, after=campaign, now=now)
+        observe_event(turn, event)
+        return commit(turn, writer)
+
+    def _unused_id(self, reader: Reader) -> str:
+        while True:
+            campaign_id = self._new_id()
+            if not reader.starting_with(campaign_id):
+                return campaign_id
+
+    def _changed(self) -> None:
+        with self._store.read() as reader:
+            self._bulletin.announce(reader.last_seq())
+        self._wake()
+
+
+def _refused(what: str, problem: DockwaveError, now: datetime, by: str, campaign_id: str = "") -> LogEntry:
+    data = {"code": problem.code, "reason": problem.message, "by": _line(by)}
+    return LogEntry(kind=f"refused:{what}", at=now, campaign_id=campaign_id, data=data)
+
+
+def _line(text: str) -> str:
+    """Give what a person typed as one bounded line: it goes into columns, journals and logs."""
+    return "".join(char for char in text if char.isprintable())[:300]

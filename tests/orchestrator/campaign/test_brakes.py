@@ -1,0 +1,58 @@
+"""What keeps hosts from being started without stopping the campaign."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.campaign.brakes import brakes
+from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.decide import decide
+from orchestrator.campaign.events import Dispatch, WakeAt
+from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.windows import Interval, Window, Windows
+from tests.orchestrator.campaign.worlds import CHANGED, START, UNDONE, World, failed, planned
+
+#: Sunday 12:00 UTC is START; this one is open until 13:00
+NOON = Windows(allow=(Window(days=frozenset({6}), opens=12 * 60, closes=13 * 60, zone="UTC"),))
+
+
+def test_a_closed_window_starts_nothing_and_says_when_it_opens() -> None:
+    frozen = Windows(blackouts=(Interval(start=START, end=START + timedelta(hours=2)),))
+    world = World(planned(3, tune={"windows": frozen}))
+    (wake,) = decide(world.campaign, world.now)
+    assert wake == WakeAt(at=START + timedelta(hours=2))
+    (brake,) = brakes(world.campaign, world.now).items
+    assert brake.text == "the maintenance window is closed until 2026-03-01T14:00:00+00:00"
+    assert [a.host for a in world.run(seconds=7200) if isinstance(a, Dispatch)] == ["h1"]
+
+
+def test_a_window_that_closes_in_mid_wave_lets_hosts_finish_and_starts_the_next_when_it_opens() -> None:
+    world = World(planned(3, waves=(Share(value=3),), tune={"windows": NOON}))
+    assert [a.host for a in world.run() if isinstance(a, Dispatch)] == ["h1"]
+    world.now = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
+    world.accept("h1")
+    world.end("h1", CHANGED)
+    assert not [a for a in world.run() if isinstance(a, Dispatch)]
+    assert world.campaign.state is CampaignState.RUNNING
+    world.now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
+    assert [a.host for a in world.run() if isinstance(a, Dispatch)] == ["h2"]
+
+
+def test_a_closed_window_does_not_hold_an_undo() -> None:
+    world = World(planned(2, tune={"windows": NOON}))
+    world.run()
+    world.now = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
+    world.end("h1", failed(changed=True))
+    (undo,) = [a for a in world.run() if isinstance(a, Dispatch)]
+    assert undo.undo
+    world.end("h1", UNDONE)
+    world.run()
+    assert world.campaign.state is CampaignState.ROLLED_BACK
+
+
+def test_windows_that_never_open_again_say_so() -> None:
+    never = Windows(allow=())
+    world = World(planned(1, tune={"windows": never}))
+    (brake,) = brakes(world.campaign, world.now).items
+    assert "never open again" in brake.text
+    assert brake.until is None

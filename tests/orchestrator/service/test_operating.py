@@ -1,0 +1,115 @@
+"""People act on campaigns at work: on both databases, over restarts, in the log with who and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
+from orchestrator.campaign.states import FINAL_CAMPAIGN
+from orchestrator.service.retrying import Left, Retry
+from orchestrator.store.store import Store
+from tasks.errors import BadInput, Refused
+from tasks.model import Mode
+from tests.support.control import Control
+from tests.support.hosts import ScriptedHosts, failed
+
+THREE = ("web-1", "web-2", "web-3")
+
+
+def _final(campaign: Campaign) -> bool:
+    return campaign.state in FINAL_CAMPAIGN
+
+
+@pytest.fixture
+def control(store: Store) -> Control:
+    """A control plane on each kind of database."""
+    return Control(store)
+
+
+def test_a_pause_holds_over_a_restart_until_it_is_resumed(control: Control) -> None:
+    own = control.apply(THREE, waves="all", parallelism=1)
+    control.run(own, lambda campaign: campaign.run_of("web-1").state == "SUCCEEDED")  # type: ignore[union-attr] # it is there
+    control.service.operate(own, PauseAsked(by="anna", reason="a look"))
+    for _ in range(20):
+        control.tick()
+        control.work()
+        control.clock.turn(5)
+    before = len(control.hosts.orders)
+    control.restart()
+    for _ in range(20):
+        control.tick()
+        control.work()
+        control.clock.turn(5)
+    assert control.states(own)[""] == "PAUSED"
+    assert len(control.hosts.orders) == before, "nothing starts while it is paused"
+    assert "so far for" in control.service.why(own).headline
+    control.service.operate(own, ResumeAsked(by="bert"))
+    control.run(own, _final)
+    assert control.states(own)[""] == "COMPLETE"
+    said = [
+        line.data["by"]
+        for line in control.service.events(own, 0)
+        if line.kind in {"pause-asked", "resume-asked"}
+    ]
+    assert said == ["anna", "bert"]
+
+
+def test_a_skipped_host_is_never_ordered_and_its_reason_is_kept(control: Control) -> None:
+    own = control.apply(THREE, waves="1,rest", parallelism=1)
+    control.tick()
+    control.service.operate(own, SkipAsked(host="web-3", by="anna", reason="in repair"))
+    control.service.operate(own, SkipAsked(host="web-3", by="anna", reason="in repair"))
+    control.run(own, _final)
+    assert control.run_of(own, "web-3").reason == "skipped by anna: in repair"
+    assert control.states(own)[""] == "COMPLETE_WITH_EXCEPTIONS"
+    assert not [
+        order for order in control.hosts.orders if order.host.name == "web-3" and order.mode is Mode.APPLY
+    ]
+    assert control.kinds(own, "web-3").count("skip-asked") == 1
+
+
+def test_a_rollback_brings_every_changed_host_back_and_frees_it(control: Control) -> None:
+    own = control.apply(THREE, waves="1", parallelism=1)
+    control.run(own, lambda campaign: campaign.run_of("web-2").state == "SUCCEEDED")  # type: ignore[union-attr] # it is there
+    control.service.operate(own, RollbackAsked(by="anna", reason="wrong release"))
+    control.run(own, _final)
+    states = control.states(own)
+    assert states[""] == "ROLLED_BACK"
+    assert {states["web-1"], states["web-2"]} == {"ROLLED_BACK"}
+    assert control.service.leases() == ()
+
+
+def test_what_cannot_be_done_now_is_refused_with_a_way_out_and_logged(control: Control) -> None:
+    own = control.plan(("web-1",))
+    with pytest.raises(Refused) as caught:
+        control.service.operate(own, PauseAsked(by="anna"))
+    assert caught.value.code == "E_NOT_NOW"
+    assert caught.value.hint
+    (line,) = [line for line in control.service.events(own, 0) if line.kind.startswith("refused")]
+    assert (line.kind, line.data["by"]) == ("refused:pause-asked", "anna")
+
+
+def test_a_retry_plans_what_was_left_under_the_same_policy(store: Store) -> None:
+    control = Control(store, hosts=ScriptedHosts(script={"web-1": failed(changed=False)}))
+    own = control.apply(THREE, waves="1,rest", parallelism=2)
+    control.run(own, _final)
+    with pytest.raises(Refused, match="left no host that is unreachable"):
+        control.service.retry(own, Retry(only=(Left.UNREACHABLE,)))
+    new = control.service.retry(own, Retry(by="anna"))
+    control.run(new, lambda campaign: campaign.state != "PLANNING")
+    made = control.service.campaign(new)
+    old = control.service.campaign(own)
+    assert {run.host.name for run in made.runs} == {
+        run.host.name for run in old.runs if run.state != "SUCCEEDED"
+    }
+    assert (made.policy, made.procedure, made.params) == (old.policy, old.procedure, old.params)
+    assert (made.author, made.reason) == ("anna", f"retry of {own}")
+
+
+def test_a_campaign_that_is_not_over_is_not_retried(control: Control) -> None:
+    own = control.apply(THREE)
+    with pytest.raises(Refused, match="is not over"):
+        control.service.retry(own, Retry())
+    with pytest.raises(BadInput):
+        control.service.retry("cnone", Retry())
