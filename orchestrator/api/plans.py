@@ -13,6 +13,7 @@ from orchestrator.api.contract import Service
 from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
+from orchestrator.api.windows import WindowsBody
 from orchestrator.campaign.campaign import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
 from orchestrator.campaign.plan import plan_hash
 from orchestrator.campaign.policy import MAX_PARALLELISM, make_policy
@@ -87,6 +88,8 @@ class PlanBody(Body):
     #: how long the plan may wait to be applied
     ttl_s: Patience = 86_400.0
     delivery: DeliveryBody = DeliveryBody()
+    #: when hosts may be started; at any time without it
+    windows: WindowsBody | None = None
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
     reason: Text = ""
     author: Text = ""
@@ -162,7 +165,8 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
         rollback_failed=body.rollback_failed,
         rollback_parallelism=body.rollback_parallelism,
     )
-    return replace(policy, **body.delivery.model_dump(exclude_none=True))
+    windows = None if body.windows is None else body.windows.windows()
+    return replace(policy, windows=windows, **body.delivery.model_dump(exclude_none=True))
 
 
 def _document(body: ApplyBody) -> bytes:

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.window_words import instant_words
 from orchestrator.campaign.windows import Open, open_at
 
 
@@ -88,7 +89,7 @@ def _closed_window(campaign: Campaign, now: datetime) -> Brake | None:
         )
     return Brake(
         reach=Reach.START,
-        text=f"the maintenance window is closed until {answer.next_open.isoformat()}",
+        text=f"the maintenance window is closed until {instant_words(answer.next_open)}",
         until=answer.next_open,
         hint="It goes on by itself",
     )

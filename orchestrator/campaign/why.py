@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, StopAction
 from orchestrator.campaign.census import take_census
+from orchestrator.campaign.decide import WORKING
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import judge, stopped
 from orchestrator.campaign.words import names, plural
@@ -47,6 +49,8 @@ class Explanation:
     campaign: str
     state: str
     headline: str
+    #: what keeps hosts from being started now although no rule stopped it, with what to do about it
+    brakes: tuple[str, ...]
     #: "" while no rule and no person stopped it
     rule: str
     limit: str
@@ -76,6 +80,7 @@ def explain(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = froz
         campaign=campaign.id,
         state=campaign.state.value,
         headline=_headline(campaign, now, blocked),
+        brakes=brake_lines(campaign, now),
         rule="; ".join(stop.rule for stop in stops),
         limit="; ".join(stop.limit for stop in stops if stop.limit),
         observed="; ".join(stop.observed for stop in stops if stop.observed),
@@ -85,6 +90,15 @@ def explain(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = froz
         done=tuple(_done(campaign)),
         left=tuple(_left(campaign)),
         next=tuple(_next(campaign, causes)),
+    )
+
+
+def brake_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
+    """What keeps a campaign at work from starting hosts now, one line each; () when nothing does, or all is over."""
+    if campaign.state not in WORKING or stopped(campaign):
+        return ()
+    return tuple(
+        f"{brake.text}. {brake.hint}" if brake.hint else brake.text for brake in brakes(campaign, now).items
     )
 
 
@@ -186,6 +200,9 @@ def _headline(campaign: Campaign, now: datetime, blocked: frozenset[str]) -> str
     waiting = [run.host.name for run in (*census.pending, *census.waiting) if run.host.name in blocked]
     if waiting and not census.flying and not census.soaking:
         return f"it waits for hosts another campaign holds: {names(waiting)}"
+    held = brakes(campaign, now).items
+    if held:
+        return f"no new host is started: {'; '.join(brake.text for brake in held)}"
     return f"it is going on: wave {campaign.wave} of {campaign.waves}"
 
 
@@ -273,6 +290,8 @@ def _lines(why: Explanation) -> Iterator[str]:
             yield f"limit: {why.limit}"
         if why.observed:
             yield f"observed: {why.observed}"
+    for brake in why.brakes:
+        yield f"waits: {brake}"
     for number, cause in enumerate(why.groups, start=1):
         yield f"cause {number}: {cause.code} {cause.message}".rstrip()
         yield f"  {cause.kind}: {plural(len(cause.hosts), 'host')} ({names(cause.hosts)})"

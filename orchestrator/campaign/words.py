@@ -11,6 +11,7 @@ from orchestrator.campaign.answers import soak_s
 from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, Scope, StopAction, StopRule
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
+from orchestrator.campaign.window_words import windows_words
 from tasks.model import Kind, UndoClass
 
 #: hosts named in one line at most
@@ -47,6 +48,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _hosts(campaign),
             _waves(campaign),
             _campaign_rules(campaign),
+            _windows(campaign),
             _pauses(campaign),
             _undo(campaign),
             _risk(campaign),
@@ -146,6 +148,11 @@ def _campaign_rules(campaign: Campaign) -> Iterator[str]:
         said = rule_words(rule, hosts)
         over = f"; up to {together - 1} more may be changing then" if said and together > 1 else ""
         yield f"campaign: {said or 'no number of failures stops it'} (of {plural(hosts, 'host')}){over}"
+
+
+def _windows(campaign: Campaign) -> Iterator[str]:
+    if campaign.policy.windows is not None and campaign.waves:
+        yield from windows_words(campaign.policy.windows)
 
 
 def _pauses(campaign: Campaign) -> Iterator[str]:

@@ -58,16 +58,29 @@ class WindowsEntry(Record):
     blackout: Annotated[tuple[_Blackout, ...], some("blackout", 100)] | None = Field(
         default=None, description="2026-12-24, 2026-12-24..2027-01-02, or an .ics file beside this one."
     )
-    time_zone: _Zone | None = Field(default=None, description="Of spans and dates that name none.")
+    time_zone: _Zone | None = Field(
+        default=None,
+        description="Of spans and dates that name none; by default the one all windows name.",
+    )
+
+    @property
+    def zone(self) -> str | None:
+        """Zone of what names none: time_zone, else the one zone all windows name; "UTC" where nothing needs any."""
+        if self.time_zone is not None:
+            return self.time_zone
+        named = {span.zone for span in self.allow or ()}
+        if len(named) == 1:
+            return named.pop()
+        return None if self.blackout or None in named else "UTC"
 
     @model_validator(mode="after")
     def _has_zones(self) -> Self:
         if self.allow is None and self.blackout is None:
             raise Flaw("windows say neither when nor when not", "Add allow or blackout, or remove windows.")
-        homeless = any(span.zone is None for span in self.allow or ()) or self.blackout
-        if self.time_zone is None and homeless:
+        if self.zone is None:
             raise Flaw(
-                "a time stands without a time zone", "Add 'time_zone: Europe/Paris' below windows, or UTC."
+                "a time stands without a time zone",
+                "Add 'time_zone: Europe/Paris' below windows (-O windows.time_zone=Europe/Paris), or UTC.",
             )
         return self
 

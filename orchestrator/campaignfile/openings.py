@@ -13,7 +13,7 @@ from orchestrator.documents.problems import Flaw, Problems
 
 def windows_of(entry: WindowsEntry, problems: Problems) -> Windows:
     """Give the windows; a calendar that cannot be read is added to `problems` with the place that names it."""
-    zone = entry.time_zone or "UTC"  # only ever used where every span names its own
+    zone = entry.zone or "UTC"  # an entry without any is refused when it is read
     allow = None if entry.allow is None else tuple(span.window(zone) for span in entry.allow)
     blackouts = tuple(item for freeze in entry.blackout or () for item in _intervals(freeze, zone, problems))
     return Windows(allow=allow, blackouts=blackouts)

@@ -20,7 +20,6 @@ UNSUPPORTED: Final[dict[tuple[str, ...], str]] = {
     ("gates",): "no gate would be asked",
     ("budgets",): "no budget would be kept",
     ("approval",): "nobody would be asked",
-    ("windows",): "hosts would be started at any time",
     ("clocks", "step"): "steps have the limits of their procedure",
     ("clocks", "host", "warn"): "nobody would be warned",
     ("clocks", "progress"): "a campaign may stand still as long as it likes",

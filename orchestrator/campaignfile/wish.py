@@ -6,8 +6,11 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Share
 from orchestrator.campaign.waves import MAX_COUNT
+from orchestrator.campaignfile.openings import windows_of
 from orchestrator.campaignfile.rollout import Ramp, Rule
 from orchestrator.campaignfile.schema import CampaignFile
+from orchestrator.documents.problems import Problems
+from tasks.errors import BadDocument
 
 
 def wish_of(file: CampaignFile) -> dict[str, Any]:
@@ -24,6 +27,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "timeout_s": file.clocks.host.stop,
         "ttl_s": file.plan.expires,
         "delivery": _delivery(file) or None,
+        "windows": _windows(file),
         "allow_unreachable": file.targets.allow_unreachable,
         "reason": file.reason,
     }
@@ -64,6 +68,22 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "waves": list(rule.waves or ()),
         "from_wave": rule.from_wave or 1,
     }
+
+
+def _windows(file: CampaignFile) -> dict[str, Any] | None:
+    if file.windows is None:
+        return None
+    problems = Problems([], error=BadDocument)
+    windows = windows_of(file.windows, problems)
+    problems.raise_if_any()  # a calendar may have gone since the file was checked
+    blackouts = [{"start": item.start.isoformat(), "end": item.end.isoformat()} for item in windows.blackouts]
+    if windows.allow is None:
+        return {"blackouts": blackouts}
+    allow = [
+        {"days": sorted(item.days), "opens": item.opens, "closes": item.closes, "zone": item.zone}
+        for item in windows.allow
+    ]
+    return {"allow": allow, "blackouts": blackouts}
 
 
 def _delivery(file: CampaignFile) -> dict[str, Any]:

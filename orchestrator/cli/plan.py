@@ -53,6 +53,18 @@ MaxFailures = Annotated[
     str | None,
     typer.Option(metavar="N|P%", help="Failures tolerated in the whole campaign; one more stops it."),
 ]
+Window = Annotated[
+    list[str],
+    typer.Option(
+        metavar="SPAN", help="When hosts may be started: 'Mon-Thu 09:00-16:00 Europe/Paris'; repeatable."
+    ),
+]
+Blackout = Annotated[
+    list[str],
+    typer.Option(
+        metavar="DATES", help="When none is started: 2026-12-24..2027-01-02, or an .ics file; repeatable."
+    ),
+]
 AllowUnreachable = Annotated[
     bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
 ]
@@ -85,6 +97,8 @@ def plan(
     monitor: Monitor = None,
     delay: Delay = None,
     max_failures: MaxFailures = None,
+    window: Window = [],  # noqa: B006 - typer copies it
+    blackout: Blackout = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
     out: Annotated[
@@ -148,6 +162,8 @@ def run(
     monitor: Monitor = None,
     delay: Delay = None,
     max_failures: MaxFailures = None,
+    window: Window = [],  # noqa: B006 - typer copies it
+    blackout: Blackout = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
@@ -177,7 +193,7 @@ def _asked(values: dict[str, Any]) -> Any:
     from orchestrator.cli.request import Asked
 
     wanted = {name: values[name] for name in Asked.__dataclass_fields__ if name in values}
-    lists = {name: tuple(values[name]) for name in ("inventory", "set_", "options")}
+    lists = {name: tuple(values[name]) for name in ("inventory", "set_", "options", "window", "blackout")}
     return Asked(**(wanted | lists))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ class Asked:
     monitor: str | None = None
     delay: str | None = None
     max_failures: str | None = None
+    window: tuple[str, ...] = ()
+    blackout: tuple[str, ...] = ()
     allow_unreachable: bool = False
     reason: str | None = None
 
@@ -51,13 +54,14 @@ def inventory_of(files: Sequence[Path], configured: str) -> Inventory:
 def body_of(asked: Asked, configured: str) -> dict[str, Any]:
     """The body of POST /v1/plans: what flags say, then what the campaign file says, then defaults."""
     flags = _flags(asked)
-    if asked.file is None and not asked.options:
+    options = (*_listed(asked), *asked.options)
+    if asked.file is None and not options:
         return _body_of_flags(asked, flags, configured)
     campaign = load_campaign_file(
         asked.file,
         procedure=asked.procedure,
         match=asked.on,
-        options=asked.options,
+        options=options,
         given=lambda procedure: _params(asked, procedure),
     )
     file = campaign.model
@@ -70,6 +74,13 @@ def body_of(asked: Asked, configured: str) -> dict[str, Any]:
     if file.canary is not None:
         wish["waves"] = waves_of(campaign, hosts, wish.get("waves"))
     return _body(file.procedure, campaign.params, inventory, hosts) | wish
+
+
+def _listed(asked: Asked) -> Iterator[str]:
+    """Flags that are a list of the campaign file, as options of it: they are read and refused in the same words."""
+    for path, texts in (("windows.allow", asked.window), ("windows.blackout", asked.blackout)):
+        if texts:
+            yield f"{path}={json.dumps(list(texts))}"
 
 
 def chosen(inventory: Inventory, campaign: Campaign) -> tuple[Host, ...]:

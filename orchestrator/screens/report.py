@@ -98,6 +98,7 @@ def result(view: CampaignView, now: datetime, *, details: bool = False) -> Rende
                 ")",
             )
         )
+    parts += [Text.assemble(("waits   ", "bold"), plain(line)) for line in view.brakes]
     parts.append(totals(view, now))
     return Group(*parts)
 

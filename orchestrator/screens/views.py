@@ -180,6 +180,8 @@ class CampaignView(View):
     totals: TotalsView
     #: those that stand; what a person lifted by `resume` is in the log and in `why`
     stops: list[StopView]
+    #: what keeps hosts from being started now although nothing stopped it: a closed window, …
+    brakes: list[str]
     progress: ProgressView | None
     #: exit code of the command line for this state; null while it goes on
     exit_code: int | None

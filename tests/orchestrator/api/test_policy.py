@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.windows import Interval, Window, Windows
 from tests.orchestrator.api.test_routes import BODY, planned
 from tests.orchestrator.scripted import ScriptedService
 
@@ -78,3 +80,51 @@ def test_what_is_outside_its_limits_is_refused(
     assert answer.status_code == 422, answer.text
     assert answer.json()["code"] in {"E_PARAM", "E_POLICY"}
     assert service.requests == []
+
+
+def test_windows_reach_the_policy_with_their_blackouts_in_utc(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    planned(
+        client,
+        windows={
+            "allow": [{"days": [0, 1], "opens": 540, "closes": 960, "zone": "Europe/Paris"}],
+            "blackouts": [{"start": "2026-12-24T00:00:00+01:00", "end": "2026-12-25T00:00:00+01:00"}],
+        },
+    )
+    windows = service.requests[0].policy.windows
+    assert windows == Windows(
+        allow=(Window(days=frozenset({0, 1}), opens=540, closes=960, zone="Europe/Paris"),),
+        blackouts=(
+            Interval(
+                start=datetime(2026, 12, 23, 23, tzinfo=UTC), end=datetime(2026, 12, 24, 23, tzinfo=UTC)
+            ),
+        ),
+    )
+
+
+_SPAN = {"days": [0], "opens": 0, "closes": 60, "zone": "UTC"}
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        {"allow": []},
+        {"allow": [_SPAN | {"days": []}]},
+        {"allow": [_SPAN | {"days": [7]}]},
+        {"allow": [_SPAN | {"closes": 0}]},
+        {"allow": [_SPAN | {"opens": 90}]},
+        {"allow": [_SPAN | {"opens": 1440, "closes": 1500}]},
+        {"allow": [_SPAN | {"zone": "Mars/Olympus"}]},
+        {"allow": [_SPAN | {"zone": "../../etc/passwd"}]},
+        {"blackouts": [{"start": "2026-12-24T00:00:00", "end": "2026-12-25T00:00:00"}]},
+        {"blackouts": [{"start": "2026-12-24T00:00:00Z", "end": "2026-12-24T00:00:00Z"}]},
+        {"wibble": 1},
+    ],
+)
+def test_windows_that_are_none_are_refused(
+    client: httpx.Client, service: ScriptedService, windows: dict[str, Any]
+) -> None:
+    answer = client.post("/v1/plans", json=BODY | {"windows": windows})
+    assert answer.status_code == 422
+    assert not service.requests

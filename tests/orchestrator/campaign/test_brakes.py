@@ -9,7 +9,11 @@ from orchestrator.campaign.campaign import Share
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Dispatch, WakeAt
 from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.why import explain
 from orchestrator.campaign.windows import Interval, Window, Windows
+from orchestrator.cli.live import changes, picture
+from orchestrator.screens.report import plain_text, result
+from orchestrator.screens.viewing import campaign_view
 from tests.orchestrator.campaign.worlds import CHANGED, START, UNDONE, World, failed, planned
 
 #: Sunday 12:00 UTC is START; this one is open until 13:00
@@ -22,7 +26,14 @@ def test_a_closed_window_starts_nothing_and_says_when_it_opens() -> None:
     (wake,) = decide(world.campaign, world.now)
     assert wake == WakeAt(at=START + timedelta(hours=2))
     (brake,) = brakes(world.campaign, world.now).items
-    assert brake.text == "the maintenance window is closed until 2026-03-01T14:00:00+00:00"
+    assert brake.text == "the maintenance window is closed until 2026-03-01 14:00 UTC"
+    why = explain(world.campaign, world.now)
+    assert why.headline == f"no new host is started: {brake.text}"
+    assert why.brakes == (f"{brake.text}. It goes on by itself",)
+    view = campaign_view(world.campaign, world.now)
+    assert brake.text in plain_text(result(view, world.now))
+    assert brake.text in plain_text(picture(view, world.now, width=120))
+    assert any(brake.text in line for line in changes(None, view, world.now))
     assert [a.host for a in world.run(seconds=7200) if isinstance(a, Dispatch)] == ["h1"]
 
 

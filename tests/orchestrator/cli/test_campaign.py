@@ -29,6 +29,10 @@ SAME: list[tuple[str, tuple[str, ...]]] = [
     ("delay: 5m", ("--delay", "5m")),
     ("max_failures: 10%", ("--max-failures", "10%")),
     ("max_failures: 0", ("--max-failures", "0")),
+    (
+        "windows: {allow: ['Mon-Thu 09:00-16:00 Europe/Paris'], blackout: [2026-12-24..2027-01-02]}",
+        ("--window", "Mon-Thu 09:00-16:00 Europe/Paris", "--blackout", "2026-12-24..2027-01-02"),
+    ),
     ("reason: disks are full", ("--reason", "disks are full")),
     (
         "waves: [2, rest]\nparallelism: 2\nmonitor: 1m\nreason: all of it",
@@ -140,7 +144,7 @@ REFUSED: list[tuple[str, tuple[str, ...], str]] = [
     (HEAD, ("--on", "*"), '--on: the pattern "*" is every host there is'),
     (HEAD, ("--set", "targets=everything"), '"everything"'),
     (HEAD, ("--parallel", "0"), "--parallel cannot be 0"),
-    (HEAD, ("--option", "windows={}"), "the option windows is not supported in this version"),
+    (HEAD, ("--option", "windows={}"), "windows say neither when nor when not"),
     (HEAD + "budgets: {fleet: 1}\n", (), "campaign.yaml:5:1: the option budgets is not supported"),
     (HEAD + "canary: tier=blue\n", (), 'canary "tier=blue" chooses none of the 3 hosts'),
     (HEAD + "order: {by: rank, label: tier}\n", (), "the label tier of web-1 is"),
