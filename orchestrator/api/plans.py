@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
@@ -14,7 +14,15 @@ from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.api.windows import WindowsBody
-from orchestrator.campaign.campaign import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
+from orchestrator.campaign.campaign import (
+    Clock,
+    Clocks,
+    FailureKind,
+    RolloutPolicy,
+    Scope,
+    StopAction,
+    StopRule,
+)
 from orchestrator.campaign.plan import plan_hash
 from orchestrator.campaign.policy import MAX_PARALLELISM, make_policy
 from orchestrator.campaign.waves import MAX_COUNT, parse_share
@@ -68,6 +76,41 @@ class DeliveryBody(Body):
     unknown_wait_s: Seconds | None = None
 
 
+class WarningBody(Body):
+    """When people are told that something takes long."""
+
+    warn_s: Patience | None = None
+
+
+class ClockBody(WarningBody):
+    """When people are told that something takes long, and when it stops the campaign."""
+
+    stop_s: Patience | None = None
+    action: Literal[StopAction.PAUSE, StopAction.HALT] = StopAction.HALT
+
+    def clock(self) -> Clock:
+        """The clock as the core takes it."""
+        return Clock(warn_s=self.warn_s, stop_s=self.stop_s, action=self.action)
+
+
+class ClocksBody(Body):
+    """Limits of time; the end of one attempt is `timeout_s`."""
+
+    step: ClockBody = ClockBody()
+    host: WarningBody = WarningBody()
+    progress: ClockBody = ClockBody()
+    campaign: ClockBody = ClockBody()
+
+    def clocks(self) -> Clocks:
+        """The clocks as the core takes them."""
+        return Clocks(
+            step=self.step.clock(),
+            host=Clock(warn_s=self.host.warn_s),
+            progress=self.progress.clock(),
+            campaign=self.campaign.clock(),
+        )
+
+
 class PlanBody(Body):
     """What to plan: a procedure on exactly these hosts, in this order, under this policy."""
 
@@ -90,6 +133,7 @@ class PlanBody(Body):
     delivery: DeliveryBody = DeliveryBody()
     #: when hosts may be started; at any time without it
     windows: WindowsBody | None = None
+    clocks: ClocksBody = ClocksBody()
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
     reason: Text = ""
     author: Text = ""
@@ -166,7 +210,8 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
         rollback_parallelism=body.rollback_parallelism,
     )
     windows = None if body.windows is None else body.windows.windows()
-    return replace(policy, windows=windows, **body.delivery.model_dump(exclude_none=True))
+    clocks = body.clocks.clocks()
+    return replace(policy, windows=windows, clocks=clocks, **body.delivery.model_dump(exclude_none=True))
 
 
 def _document(body: ApplyBody) -> bytes:

@@ -76,6 +76,7 @@ def _beat(run: HostRun, attempt: Attempt, event: Heartbeat, now: datetime) -> Ho
         seq=event.seq,
         worker=event.worker or attempt.worker,
         step=event.step or attempt.step,
+        step_since=now if event.step not in {"", attempt.step} else attempt.step_since,
         done=event.done,
         total=event.total,
     )

@@ -74,6 +74,30 @@ class StopRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """How long something may take before people are told, and before the campaign is stopped; None = no limit."""
+
+    warn_s: float | None = None
+    stop_s: float | None = None
+    #: what reaching `stop_s` does
+    action: StopAction = StopAction.HALT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Limits of time; waiting for a person or a window never counts."""
+
+    #: one step on one host
+    step: Clock = Clock()
+    #: one attempt on one host; what ends it is `timeout_s` of the campaign
+    host: Clock = Clock()
+    #: since the last success
+    progress: Clock = Clock()
+    #: since the start
+    campaign: Clock = Clock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPolicy:
     """How a campaign goes over its hosts; words of `docker service update` where it has them."""
 
@@ -108,6 +132,7 @@ class RolloutPolicy:
     max_attempts: int = 3
     #: when hosts may be started; None = at any time
     windows: Windows | None = None
+    clocks: Clocks = Clocks()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +158,21 @@ class Stop:
     forgiven: tuple[str, ...] = ()
     #: the person asked for silence: its rules do not speak again at all
     silenced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something people are told of and that stops nothing."""
+
+    #: "clock step", …
+    rule: str
+    #: the limit that was reached, in words
+    limit: str
+    observed: str
+    hosts: tuple[str, ...]
+    at: datetime
+    #: what exactly was over its time: each is told once
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +204,8 @@ class Attempt:
     seq: int = 0
     worker: str = ""
     step: str = ""
+    #: when it said for the first time that it is on this step
+    step_since: datetime | None = None
     done: int = 0
     total: int = 0
     result: HostResult | None = None
@@ -234,6 +276,7 @@ class Campaign:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
+    notices: tuple[Notice, ...] = ()
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts
     rollback_waves: tuple[int, ...] = ()
     abort_requested: bool = False

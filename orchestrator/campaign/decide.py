@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from orchestrator.campaign.brakes import Brakes, brakes
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import Census, open_attempt, open_undo, take_census
+from orchestrator.campaign.clocks import read_clocks
 from orchestrator.campaign.ending import final_state
-from orchestrator.campaign.events import Action, Cancel, Dispatch, Finish, OpenWave, StopNow, WakeAt
+from orchestrator.campaign.events import Action, Cancel, Dispatch, Finish, OpenWave, StopNow, WakeAt, Warn
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
@@ -36,10 +37,13 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     judgement = judge(campaign, census, now)
     if judgement.stop is not None:
         return (StopNow(stop=judgement.stop),)
+    overdue = read_clocks(campaign, census, now)
+    if overdue.stop is not None:
+        return (StopNow(stop=overdue.stop),)
     held = brakes(campaign, now)
-    return _Turn(
-        campaign=campaign, now=now, around=around, census=census, judgement=judgement, held=held
-    ).actions()
+    turn = _Turn(campaign=campaign, now=now, around=around, census=census, judgement=judgement, held=held)
+    turn.timers.at(overdue.due)
+    return (*(Warn(notice=notice) for notice in overdue.notices), *turn.actions())
 
 
 def _before_work(campaign: Campaign, now: datetime) -> tuple[Action, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from orchestrator.campaign.campaign import Stop
+from orchestrator.campaign.campaign import Notice, Stop
 from orchestrator.campaign.states import CampaignState
 from tasks.result import HostResult
 
@@ -176,6 +176,13 @@ class StopNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Warn:
+    """People are told that something takes longer than it should; nothing stops."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """These hosts were never started and never will be; one that only waits for its undo is left to a person."""
 
@@ -197,4 +204,6 @@ class WakeAt:
     at: datetime
 
 
-Action: TypeAlias = Dispatch | Resend | AskJournal | Recheck | OpenWave | StopNow | Cancel | Finish | WakeAt
+Action: TypeAlias = (
+    Dispatch | Resend | AskJournal | Recheck | OpenWave | StopNow | Warn | Cancel | Finish | WakeAt
+)

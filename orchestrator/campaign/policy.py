@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isfinite
 
-from orchestrator.campaign.campaign import FailureKind, RolloutPolicy, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.campaign import (
+    Clock,
+    FailureKind,
+    RolloutPolicy,
+    Scope,
+    Share,
+    StopAction,
+    StopRule,
+)
 from orchestrator.campaign.waves import REST, check_waves, parse_share, parse_waves
 from tasks.model import Kind
 
@@ -74,6 +82,8 @@ def check_policy(policy: RolloutPolicy) -> None:
         _check_seconds(name, getattr(policy, name), 1.0)
     for rule in policy.stop_rules:
         _check_rule(rule)
+    for name in ("step", "host", "progress", "campaign"):
+        _check_clock(f"clocks.{name}", getattr(policy.clocks, name))
 
 
 def _waves(kind: Kind, waves: str | tuple[Share, ...] | None) -> tuple[Share, ...]:
@@ -120,6 +130,16 @@ def _check_rule(rule: StopRule) -> None:
     _check_count("from_wave", rule.from_wave, 1, 100_000)
     for number in rule.waves:
         _check_count("wave of a stop rule", number, 1, 100_000)
+
+
+def _check_clock(name: str, clock: Clock) -> None:
+    for limit, value in (("warn", clock.warn_s), ("stop", clock.stop_s)):
+        if value is not None:
+            _check_seconds(f"{name}.{limit}", value, 1.0)
+    if clock.warn_s is not None and clock.stop_s is not None and clock.warn_s >= clock.stop_s:
+        raise ValueError(
+            f"{name}.warn is {clock.warn_s:g} s; it must come before {name}.stop of {clock.stop_s:g} s"
+        )
 
 
 def _check_share(name: str, share: Share, *, zero: bool) -> None:

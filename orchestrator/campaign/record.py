@@ -19,6 +19,7 @@ from orchestrator.campaign.events import (
     Recheck,
     Resend,
     StopNow,
+    Warn,
 )
 from orchestrator.campaign.states import LEGAL_CAMPAIGN, CampaignState, HostState
 
@@ -44,7 +45,7 @@ def record(
         )
         after = replace(campaign, runs=runs)
     for action in actions:
-        if isinstance(action, OpenWave | StopNow | Cancel | Finish):
+        if isinstance(action, OpenWave | StopNow | Warn | Cancel | Finish):
             after = _on_campaign(after, action, now)
     return campaign if after is campaign else moves.tidy(after, now)
 
@@ -103,11 +104,15 @@ def _asked(run: HostRun, attempt: Attempt, action: Resend | AskJournal | Recheck
     return moves.to(asked, HostState.UNKNOWN, now) if again else asked
 
 
-def _on_campaign(campaign: Campaign, action: OpenWave | StopNow | Cancel | Finish, now: datetime) -> Campaign:
+def _on_campaign(
+    campaign: Campaign, action: OpenWave | StopNow | Warn | Cancel | Finish, now: datetime
+) -> Campaign:
     if isinstance(action, OpenWave):
         return replace(campaign, wave=action.number, wave_started_at=now, wave_settled_at=None)
     if isinstance(action, StopNow):
         return stop_now(campaign, action.stop, now)
+    if isinstance(action, Warn):
+        return replace(campaign, notices=(*campaign.notices, action.notice))
     if isinstance(action, Cancel):
         names = frozenset(action.hosts)
         runs = tuple(

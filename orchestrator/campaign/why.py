@@ -13,7 +13,7 @@ from datetime import datetime
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, StopAction
 from orchestrator.campaign.census import take_census
-from orchestrator.campaign.decide import WORKING
+from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import judge, stopped
 from orchestrator.campaign.words import names, plural
@@ -51,6 +51,8 @@ class Explanation:
     headline: str
     #: what keeps hosts from being started now although no rule stopped it, with what to do about it
     brakes: tuple[str, ...]
+    #: what takes longer than it should, the latest last
+    notices: tuple[str, ...]
     #: "" while no rule and no person stopped it
     rule: str
     limit: str
@@ -81,6 +83,7 @@ def explain(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = froz
         state=campaign.state.value,
         headline=_headline(campaign, now, blocked),
         brakes=brake_lines(campaign, now),
+        notices=notice_lines(campaign),
         rule="; ".join(stop.rule for stop in stops),
         limit="; ".join(stop.limit for stop in stops if stop.limit),
         observed="; ".join(stop.observed for stop in stops if stop.observed),
@@ -90,15 +93,6 @@ def explain(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = froz
         done=tuple(_done(campaign)),
         left=tuple(_left(campaign)),
         next=tuple(_next(campaign, causes)),
-    )
-
-
-def brake_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
-    """What keeps a campaign at work from starting hosts now, one line each; () when nothing does, or all is over."""
-    if campaign.state not in WORKING or stopped(campaign):
-        return ()
-    return tuple(
-        f"{brake.text}. {brake.hint}" if brake.hint else brake.text for brake in brakes(campaign, now).items
     )
 
 
@@ -290,8 +284,11 @@ def _lines(why: Explanation) -> Iterator[str]:
             yield f"limit: {why.limit}"
         if why.observed:
             yield f"observed: {why.observed}"
-    for brake in why.brakes:
-        yield f"waits: {brake}"
+    yield from (
+        f"{title}: {item}"
+        for title, items in (("waits", why.brakes), ("warned", why.notices))
+        for item in items
+    )
     for number, cause in enumerate(why.groups, start=1):
         yield f"cause {number}: {cause.code} {cause.message}".rstrip()
         yield f"  {cause.kind}: {plural(len(cause.hosts), 'host')} ({names(cause.hosts)})"

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.campaign.answers import soak_s
 from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, Scope, StopAction, StopRule
+from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
 from orchestrator.campaign.window_words import windows_words
@@ -50,6 +51,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _campaign_rules(campaign),
             _windows(campaign),
             _pauses(campaign),
+            clock_words(campaign.policy.clocks),
             _undo(campaign),
             _risk(campaign),
             _bytes(campaign),

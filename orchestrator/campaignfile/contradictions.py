@@ -78,15 +78,16 @@ def _order(file: CampaignFile) -> Iterator[_Clash]:
 
 
 def _times(file: CampaignFile) -> Iterator[_Clash]:
-    limit = file.clocks.campaign.stop
-    for name in ("delay", "monitor"):
-        value = getattr(file, name)
-        if value is not None and limit is not None and value >= limit:
-            yield _Clash(
-                where=(name,),
-                what=f"{name} of {value:g} s is not shorter than clocks.campaign.stop of {limit:g} s",
-                fix="The campaign would be stopped while it waits.",
-            )
+    for clock in ("progress", "campaign"):
+        limit = getattr(file.clocks, clock).stop
+        for name in ("delay", "monitor"):
+            value = getattr(file, name)
+            if value is not None and limit is not None and value >= limit:
+                yield _Clash(
+                    where=(name,),
+                    what=f"{name} of {value:g} s is not shorter than clocks.{clock}.stop of {limit:g} s",
+                    fix="The campaign would be stopped while it waits.",
+                )
     expiry, patience = file.delivery.order_ttl, file.delivery.resend_after
     if expiry is not None and patience is not None and patience >= expiry:
         yield _Clash(

@@ -94,6 +94,9 @@ class Clock(Record):
     stop: Annotated[float, *values.duration("stop", 1)] | None = Field(
         default=None, description="End it after this."
     )
+    action: Annotated[str, *values.choice("action", ("pause", "halt"))] | None = Field(
+        default=None, description="What the end means for the campaign; halt by default."
+    )
 
     @model_validator(mode="after")
     def _warns_first(self) -> Self:
@@ -101,6 +104,8 @@ class Clock(Record):
             raise Flaw(
                 f"warn after {self.warn:g} s does not come before stop after {self.stop:g} s", "Warn earlier."
             )
+        if self.action is not None and self.stop is None:
+            raise Flaw(f"action {self.action} says what happens at stop, and there is no stop", "Add stop.")
         return self
 
 
@@ -114,6 +119,11 @@ class Clocks(Record):
 
     @model_validator(mode="after")
     def _nest(self) -> Self:
+        if self.host.action is not None:
+            raise Flaw(
+                "an attempt that takes too long fails on its host, so clocks.host has no action",
+                "Say in stop_rules how many failures stop the campaign.",
+            )
         inner, name = self.step.stop, "step"
         for outer in ("host", "campaign"):
             limit = getattr(self, outer).stop

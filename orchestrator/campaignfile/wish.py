@@ -28,6 +28,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "ttl_s": file.plan.expires,
         "delivery": _delivery(file) or None,
         "windows": _windows(file),
+        "clocks": _clocks(file) or None,
         "allow_unreachable": file.targets.allow_unreachable,
         "reason": file.reason,
     }
@@ -68,6 +69,19 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "waves": list(rule.waves or ()),
         "from_wave": rule.from_wave or 1,
     }
+
+
+def _clocks(file: CampaignFile) -> dict[str, dict[str, Any]]:
+    """The limits that were given; the end of one attempt on a host travels as timeout_s."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in ("step", "host", "progress", "campaign"):
+        clock = getattr(file.clocks, name)
+        given = {"warn_s": clock.warn}
+        if name != "host":
+            given |= {"stop_s": clock.stop, "action": clock.action}
+        if kept := {key: value for key, value in given.items() if value is not None}:
+            found[name] = kept
+    return found
 
 
 def _windows(file: CampaignFile) -> dict[str, Any] | None:

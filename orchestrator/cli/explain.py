@@ -25,6 +25,7 @@ def render(view: CampaignView, why: Mapping[str, Any]) -> RenderableType:
             "rule", f"{why['rule']} (limit {why['limit']}; observed {why['observed']}; by {why['by']})"
         )
     parts += _section("waits", why.get("brakes"))
+    parts += _section("warned", why.get("notices"))
     for number, group in enumerate(why.get("groups") or (), start=1):
         parts += _group(number, group)
     parts += _section("done automatically", why.get("done"))

@@ -47,6 +47,7 @@ def picture(
     for stop in view.stops:
         parts.append(Text.assemble(("   stopped by ", "bold"), plain(stop.rule), ": ", plain(stop.observed)))
     parts += [Text.assemble(("   waits ", "bold"), plain(line)) for line in view.brakes]
+    parts += [Text.assemble(("   warned ", "bold"), plain(line)) for line in view.notices]
     if hint:
         parts.append(Text(hint, style="dim"))
     return Group(*parts)
@@ -163,8 +164,9 @@ def changes(before: CampaignView | None, after: CampaignView, now: datetime) -> 
                 lines.append(
                     f"{stamp} wave {wave.number} {clean(host.host)} {was} -> {host.state}{_why(host)}"
                 )
-    told = before.brakes if before else []
+    told = (*before.brakes, *before.notices) if before else ()
     lines += [f"{stamp} waits: {clean(line)}" for line in after.brakes if line not in told]
+    lines += [f"{stamp} warned: {clean(line)}" for line in after.notices if line not in told]
     if before is None or before.state != after.state:
         reason = (
             f" by {clean(after.stops[-1].rule)}: {clean(after.stops[-1].observed)}" if after.stops else ""

@@ -8,8 +8,8 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.progress import progress
+from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import EXIT_CODES, FINAL_CAMPAIGN, FINAL_HOST, HostState
-from orchestrator.campaign.why import brake_lines
 from orchestrator.campaign.words import words
 from orchestrator.screens.views import (
     AttemptView,
@@ -83,6 +83,7 @@ def campaign_view(campaign: Campaign, now: datetime, *, full: bool = True) -> Ca
         totals=totals(campaign),
         stops=[_stop(stop) for stop in campaign.stops if stop.lifted_at is None],
         brakes=list(brake_lines(campaign, now)),
+        notices=list(notice_lines(campaign)),
         progress=_progress(campaign, now),
         exit_code=EXIT_CODES.get(campaign.state),
     )

@@ -182,6 +182,8 @@ class CampaignView(View):
     stops: list[StopView]
     #: what keeps hosts from being started now although nothing stopped it: a closed window, …
     brakes: list[str]
+    #: what takes longer than it should and stopped nothing, the latest last
+    notices: list[str]
     progress: ProgressView | None
     #: exit code of the command line for this state; null while it goes on
     exit_code: int | None

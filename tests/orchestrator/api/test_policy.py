@@ -128,3 +128,20 @@ def test_windows_that_are_none_are_refused(
     answer = client.post("/v1/plans", json=BODY | {"windows": windows})
     assert answer.status_code == 422
     assert not service.requests
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        {"step": {"stop_s": 0}},
+        {"step": {"stop_s": 60, "action": "rollback-wave"}},
+        {"host": {"stop_s": 60}},
+        {"progress": {"warn_s": 8 * 86_400}},
+        {"progress": {"warn_s": "60"}, "wibble": 1},
+    ],
+)
+def test_clocks_outside_their_limits_are_refused(
+    client: httpx.Client, service: ScriptedService, clocks: dict[str, Any]
+) -> None:
+    assert client.post("/v1/plans", json=BODY | {"clocks": clocks}).status_code == 422
+    assert not service.requests

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.campaign import Clock, Clocks, FailureKind, Scope, Share, StopAction, StopRule
 from tests.orchestrator.cli.conftest import Dockwave
 from tests.orchestrator.scripted import ScriptedService
 
@@ -77,7 +77,7 @@ def test_what_has_no_flag_of_its_own_reaches_the_engine(
         "  - {kind: failed, tolerate: 1, waves: [1], action: rollback}\n"
         "  - {kind: unknown, tolerate: 20%, min_sample: 3, scope: campaign, action: pause}\n"
         "rollback: {failed_hosts: false, parallelism: 2}\n"
-        "clocks: {host: {stop: 10m}}\n"
+        "clocks: {step: {warn: 1m}, host: {stop: 10m, warn: 5m}, campaign: {stop: 8h, action: pause}}\n"
         "retries: {attempts: 2, orders: 4}\n"
         "delivery: {heartbeat_timeout: 1m, order_ttl: 90s, unknown_wait: 5m}\n"
         "plan: {expires: 2h}\n"
@@ -105,6 +105,11 @@ def test_what_has_no_flag_of_its_own_reaches_the_engine(
     assert (policy.max_attempts, policy.max_orders) == (2, 4)
     assert (policy.heartbeat_timeout_s, policy.order_ttl_s, policy.unknown_wait_s) == (60.0, 90.0, 300.0)
     assert (request.timeout_s, request.ttl_s) == (600.0, 7200.0)
+    assert policy.clocks == Clocks(
+        step=Clock(warn_s=60.0),
+        host=Clock(warn_s=300.0),
+        campaign=Clock(stop_s=28_800.0, action=StopAction.PAUSE),
+    )
 
 
 def test_any_option_works_without_a_file(dockwave: Dockwave, service: ScriptedService) -> None:

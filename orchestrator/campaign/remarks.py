@@ -1,0 +1,28 @@
+"""What people should know of a campaign that goes on: what keeps it from starting hosts, and what takes long."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orchestrator.campaign.brakes import brakes
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.decide import WORKING
+from orchestrator.campaign.stop_rules import stopped
+from orchestrator.campaign.words import SHOWN
+
+
+def brake_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
+    """What keeps a campaign at work from starting hosts now, one line each; () when nothing does, or all is over."""
+    if campaign.state not in WORKING or stopped(campaign):
+        return ()
+    return tuple(
+        f"{brake.text}. {brake.hint}" if brake.hint else brake.text for brake in brakes(campaign, now).items
+    )
+
+
+def notice_lines(campaign: Campaign) -> tuple[str, ...]:
+    """What people were told of and that stopped nothing, the latest last, so many as a screen takes."""
+    return tuple(
+        f"{item.at:%H:%M:%S} {item.rule} ({item.limit}): {item.observed}"
+        for item in campaign.notices[-SHOWN:]
+    )

@@ -1,0 +1,79 @@
+"""When a campaign waited for a person or a window: time that no clock counts.
+
+It is told from what is stored, its stops and its windows, so it is the same whether somebody looked meanwhile or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from orchestrator.campaign.campaign import Campaign, StopAction
+from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.windows import Closed, Interval, Open, Windows, open_at
+
+
+def waits(campaign: Campaign, since: datetime, now: datetime) -> tuple[Interval, ...]:
+    """Spans between these instants in which it waited; in order, none over another."""
+    found = [*_pauses(campaign, now)]
+    if campaign.policy.windows is not None:
+        found += _closed(campaign.policy.windows, since, now)
+    return tuple(_merged(_cut(found, since, now)))
+
+
+def is_waiting(campaign: Campaign, now: datetime) -> bool:
+    """Whether it waits at this instant, until a person acts or a window opens."""
+    windows = campaign.policy.windows
+    return campaign.state is CampaignState.PAUSED or (
+        windows is not None and isinstance(open_at(windows, now), Closed)
+    )
+
+
+def worked_s(spans: Iterable[Interval], since: datetime, now: datetime) -> float:
+    """Seconds between these instants that lie in none of the spans."""
+    waited = sum((_overlap(span, since, now) for span in spans), start=timedelta())
+    return max((now - since - waited).total_seconds(), 0.0)
+
+
+def _pauses(campaign: Campaign, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    for stop in campaign.stops:
+        if stop.action is StopAction.PAUSE:
+            yield stop.at, stop.lifted_at or now
+
+
+def _closed(windows: Windows, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    instant = since
+    while instant < now:
+        answer = open_at(windows, instant)
+        change = answer.until if isinstance(answer, Open) else answer.next_open
+        if not isinstance(answer, Open):
+            yield instant, change or now
+        if change is None:
+            return
+        instant = change
+
+
+def _cut(
+    spans: Iterable[tuple[datetime, datetime]], since: datetime, now: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    for start, end in spans:
+        start, end = max(start, since), min(end, now)  # noqa: PLW2901 - the same span, cut
+        if start < end:
+            yield start, end
+
+
+def _merged(spans: Iterable[tuple[datetime, datetime]]) -> Iterator[Interval]:
+    last: tuple[datetime, datetime] | None = None
+    for start, end in sorted(spans):
+        if last is not None and start <= last[1]:
+            last = (last[0], max(last[1], end))
+            continue
+        if last is not None:
+            yield Interval(start=last[0], end=last[1])
+        last = (start, end)
+    if last is not None:
+        yield Interval(start=last[0], end=last[1])
+
+
+def _overlap(span: Interval, since: datetime, now: datetime) -> timedelta:
+    return max(min(span.end, now) - max(span.start, since), timedelta())
