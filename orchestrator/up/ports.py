@@ -4,30 +4,56 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeAlias
 
 from tasks.errors import BadInput
 
 #: state "listening" in /proc/net/tcp
 _LISTEN = "0A"
 
+#: what getaddrinfo says of one address
+_Info: TypeAlias = tuple[
+    socket.AddressFamily,
+    socket.SocketKind,
+    int,
+    str,
+    tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
+]
+
+
+def agents_address(text: str) -> str:
+    """The one address, in numbers, at which agents reach this machine; BadInput for every address at once."""
+    found = _resolve(text, 0, "Redis")[0][4][0]
+    if ip_address(str(found)).is_unspecified:
+        raise BadInput(
+            f"--listen {text} is every address of this machine, and agents need one to connect to",
+            hint="Give the address agents reach; `ip address` lists those there are.",
+        )
+    return str(found)
+
 
 def require_free(address: str, port: int, purpose: str, option: str) -> None:
     """Return when `purpose` may listen there; BadInput names the holder and the option to change otherwise."""
-    try:
-        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise BadInput(
-            f"{purpose} cannot listen on {address}: {error.strerror}",
-            hint="Give an IP address of this machine.",
-        ) from None
-    family, kind, _, _, place = found[0]
+    family, kind, _, _, place = _resolve(address, port, purpose)[0]
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(place)
         except OSError as error:
             raise _refusal(error, address, port, purpose, option) from None
+
+
+def _resolve(address: str, port: int, purpose: str) -> Sequence[_Info]:
+    try:
+        return socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise BadInput(
+            f"{purpose} cannot listen on {address}: {error.strerror}",
+            hint="Give an IP address of this machine.",
+        ) from None
 
 
 def _refusal(error: OSError, address: str, port: int, purpose: str, option: str) -> BadInput:

@@ -74,10 +74,11 @@ def settle(resolved: Resolved, options: UpOptions) -> Wanted:
     if source == "default":
         password = ensure_secret(settings.data_dir / "redis.password", "Redis password")
         port = settings.port_base + 1
+        listen = ports.agents_address(options.listen) if options.listen else ""
         redis = EmbeddedRedis(
-            program=redis_server.find_program(), port=port, password=password, listen=options.listen
+            program=redis_server.find_program(), port=port, password=password, listen=listen
         )
-        for address in filter(None, ("127.0.0.1", options.listen)):
+        for address in filter(None, ("127.0.0.1", listen)):
             ports.require_free(address, port, "Redis", "--port-base")
         settings = replace(settings, broker_url=redis_server.broker_url("127.0.0.1", port, password))
     elif options.listen:

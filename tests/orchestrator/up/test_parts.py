@@ -75,6 +75,19 @@ def test_an_address_of_another_machine_is_refused() -> None:
         ports.require_free("192.0.2.1", 7421, "Redis", "--listen")
 
 
+@pytest.mark.parametrize("everywhere", ["0.0.0.0", "::"])  # noqa: S104 # refused
+def test_listening_everywhere_is_refused_because_agents_need_one_address(everywhere: str) -> None:
+    """Redis bound it beside 127.0.0.1, found its own port taken, and agents were told to connect to 0.0.0.0."""
+    with pytest.raises(BadInput, match="agents need one to connect to"):
+        ports.agents_address(everywhere)
+
+
+def test_a_name_to_listen_on_becomes_its_address() -> None:
+    """Redis would bind localhost and 127.0.0.1, which are the same."""
+    assert ports.agents_address("localhost") in {"127.0.0.1", "::1"}
+    assert ports.agents_address("127.0.0.2") == "127.0.0.2"
+
+
 def test_this_machine_knows_itself() -> None:
     assert ports.is_this_machine(socket.gethostname())
     assert ports.is_this_machine("127.0.0.1")
