@@ -12,8 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.durations import words
 from orchestrator.campaign.window_words import instant_words
-from orchestrator.campaign.windows import Open, open_at
+from orchestrator.campaign.windows import Closed, Open, fits, open_at
 
 
 class Reach(StrEnum):
@@ -69,7 +70,7 @@ class Brakes:
 
 def brakes(campaign: Campaign, now: datetime) -> Brakes:
     """Every reason for which this campaign may start nothing now."""
-    found = (_closed_window(campaign, now),)
+    found = (_closed_window(campaign, now), _closing_window(campaign, now))
     return Brakes(items=tuple(brake for brake in found if brake is not None))
 
 
@@ -92,4 +93,26 @@ def _closed_window(campaign: Campaign, now: datetime) -> Brake | None:
         text=f"the maintenance window is closed until {instant_words(answer.next_open)}",
         until=answer.next_open,
         hint="It goes on by itself",
+    )
+
+
+def _closing_window(campaign: Campaign, now: datetime) -> Brake | None:
+    """A host that usually does not end before the window closes is not started."""
+    windows, usual = campaign.policy.windows, campaign.usual
+    if windows is None or usual is None or fits(windows, now, usual.host.p90_s):
+        return None
+    answer = open_at(windows, now)
+    if not isinstance(answer, Open) or answer.until is None:
+        return None
+    after = open_at(windows, answer.until)
+    opens = after.next_open if isinstance(after, Closed) else None
+    then = f"none is started until it opens at {instant_words(opens)}" if opens else "no host is started"
+    return Brake(
+        reach=Reach.START,
+        text=(
+            f"the maintenance window closes at {instant_words(answer.until)}, and a host usually takes "
+            f"up to {words(usual.host.p90_s)}: {then}"
+        ),
+        until=opens,
+        hint="It goes on by itself in a window that is long enough",
     )

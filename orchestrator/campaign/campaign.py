@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.usual import Usual
 from orchestrator.campaign.windows import Windows
 from tasks.model import Host, Kind, Protect, UndoClass
 from tasks.result import HostError, HostResult
@@ -277,6 +278,8 @@ class Campaign:
     ended_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
     notices: tuple[Notice, ...] = ()
+    #: how long the procedure took on hosts before, as known when it was planned; None = no history
+    usual: Usual | None = None
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts
     rollback_waves: tuple[int, ...] = ()
     abort_requested: bool = False

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
-from statistics import median
 
 from orchestrator.campaign.answers import soak_s
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.census import open_attempt, take_census
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
 from orchestrator.campaign.stop_rules import Reading, read_rules, stopped
+from orchestrator.campaign.usual import FEW, Pace, pace_of
+from tasks.model import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Slowest:
     host: str
     step: str
     seconds: float
-    #: what finished hosts of this campaign took, half of them less; None before the first
+    #: what hosts usually take, half of them less; None without history
     median_s: float | None
 
 
@@ -60,23 +61,26 @@ class Progress:
     budgets: tuple[Budget, ...]
     slowest: Slowest | None
     elapsed_s: float
-    #: seconds left, by the median of finished hosts; None without history, and while it is paused or stopping
+    #: seconds left when hosts take what half of them take; None without history, and while it is paused or stopping
     eta_s: float | None
+    #: the same when each takes what only one in ten exceeds
+    eta_worst_s: float | None
     #: "host: what went wrong" of the latest failure; "" while there is none
     last_bad: str
 
 
 def progress(campaign: Campaign, now: datetime) -> Progress:
     """How the campaign stands at this instant."""
-    typical = _typical(campaign)
+    typical = pace(campaign)
     end = campaign.ended_at or now
     began = campaign.started_at or end
     return Progress(
         waves=_waves(campaign),
         budgets=tuple(_budget(reading) for reading in read_rules(campaign, take_census(campaign, now))),
-        slowest=_slowest(campaign, now, typical),
+        slowest=_slowest(campaign, now, typical.p50_s if typical else None),
         elapsed_s=max((end - began).total_seconds(), 0.0),
-        eta_s=_eta(campaign, now, typical),
+        eta_s=_eta(campaign, now, typical.p50_s if typical else None),
+        eta_worst_s=_eta(campaign, now, typical.p90_s if typical else None),
         last_bad=_last_bad(campaign),
     )
 
@@ -131,8 +135,8 @@ def _duration(attempt: Attempt) -> float | None:
     return max((attempt.ended_at - attempt.ordered_at).total_seconds(), 0.0)
 
 
-def _typical(campaign: Campaign) -> float | None:
-    """The median time from order to result over hosts of this campaign that ended well."""
+def pace(campaign: Campaign) -> Pace | None:
+    """What hosts take from order to result: those before, until enough of this campaign have ended well."""
     good = {HostState.SUCCEEDED, HostState.SOAKING, HostState.ALREADY_RIGHT}
     found = [
         seconds
@@ -141,7 +145,18 @@ def _typical(campaign: Campaign) -> float | None:
         for attempt in run.attempts
         if (seconds := _duration(attempt)) is not None
     ]
-    return median(found) if found else None
+    before = campaign.usual.host if campaign.usual is not None else None
+    return before if before is not None and len(found) < FEW else pace_of(found)
+
+
+def whole_s(campaign: Campaign, seconds: float) -> float:
+    """Seconds from start to end when every host takes so many."""
+    hosts = Counter(run.wave for run in campaign.runs if run.wave)
+    total = campaign.policy.delay_s * max(campaign.waves - 1, 0)
+    for wave, count in hosts.items():
+        total += ceil(count / campaign.policy.parallelism) * seconds
+        total += 0.0 if campaign.kind is Kind.READ_ONLY else soak_s(campaign, wave)
+    return total
 
 
 def _slowest(campaign: Campaign, now: datetime, typical: float | None) -> Slowest | None:

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, StopAction
 from orchestrator.campaign.states import CampaignState
-from orchestrator.campaign.windows import Closed, Interval, Open, Windows, open_at
+from orchestrator.campaign.windows import Interval, Open, Windows, fits, open_at
 
 
 def waits(campaign: Campaign, since: datetime, now: datetime) -> tuple[Interval, ...]:
     """Spans between these instants in which it waited; in order, none over another."""
     found = [*_pauses(campaign, now)]
     if campaign.policy.windows is not None:
-        found += _closed(campaign.policy.windows, since, now)
+        found += _closed(campaign.policy.windows, since, now, _usual_s(campaign))
     return tuple(_merged(_cut(found, since, now)))
 
 
@@ -25,8 +25,13 @@ def is_waiting(campaign: Campaign, now: datetime) -> bool:
     """Whether it waits at this instant, until a person acts or a window opens."""
     windows = campaign.policy.windows
     return campaign.state is CampaignState.PAUSED or (
-        windows is not None and isinstance(open_at(windows, now), Closed)
+        windows is not None and not fits(windows, now, _usual_s(campaign))
     )
+
+
+def _usual_s(campaign: Campaign) -> float:
+    """Seconds before the end of a window in which no host is started any more."""
+    return campaign.usual.host.p90_s if campaign.usual is not None else 0.0
 
 
 def worked_s(spans: Iterable[Interval], since: datetime, now: datetime) -> float:
@@ -41,13 +46,18 @@ def _pauses(campaign: Campaign, now: datetime) -> Iterator[tuple[datetime, datet
             yield stop.at, stop.lifted_at or now
 
 
-def _closed(windows: Windows, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _closed(
+    windows: Windows, since: datetime, now: datetime, usual_s: float
+) -> Iterator[tuple[datetime, datetime]]:
+    """Spans in which no host could be started: the window was closed, or would have been before it had ended."""
     instant = since
     while instant < now:
         answer = open_at(windows, instant)
         change = answer.until if isinstance(answer, Open) else answer.next_open
         if not isinstance(answer, Open):
             yield instant, change or now
+        elif change is not None:
+            yield max(instant, change - timedelta(seconds=usual_s)), change
         if change is None:
             return
         instant = change

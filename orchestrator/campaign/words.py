@@ -12,6 +12,7 @@ from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, Scope
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
+from orchestrator.campaign.usual_words import usual_words
 from orchestrator.campaign.window_words import windows_words
 from tasks.model import Kind, UndoClass
 
@@ -52,6 +53,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _windows(campaign),
             _pauses(campaign),
             clock_words(campaign.policy.clocks),
+            usual_words(campaign),
             _undo(campaign),
             _risk(campaign),
             _bytes(campaign),

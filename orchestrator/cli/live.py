@@ -57,7 +57,8 @@ def _head(view: CampaignView, now: datetime) -> Text:
     line = headline(view, now)
     if view.progress is not None and not view.final:
         eta = view.progress.eta_s
-        line.append("   no history yet for an estimate" if eta is None else f"   ~{clock(eta)} left")
+        worst = f" (at worst {clock(view.progress.eta_worst_s)})"
+        line.append("   no history yet for an estimate" if eta is None else f"   ~{clock(eta)} left{worst}")
     if view.abort_requested and not view.final:
         line.append("   abort asked: running hosts finish", style="bold")
     return line

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchestrator.campaign.plan import canonical_json, plan_document
 from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.usual import usual_of
 from orchestrator.loop import planning
 from orchestrator.loop.ingest import Ignored
 from orchestrator.loop.turn import Turn
@@ -41,8 +43,10 @@ def _finish(store: Store, turn: Turn) -> None:
     with store.read() as reader:
         known = reader.hosts(run.host.name for run in turn.after.runs)
         stored = reader.plan_of(turn.before.id)
+        usual = usual_of(reader.past(turn.before.procedure))
     allowed = bool(stored and stored.request.get("allow_unreachable"))
     turn.after = planning.finish(turn.after, known, turn.now, allow_unreachable=allowed)
+    turn.after = replace(turn.after, usual=usual)
     if turn.after.state is CampaignState.PLANNED:
         turn.note("planned", {"hash": turn.after.plan_hash, "waves": turn.after.waves})
     else:

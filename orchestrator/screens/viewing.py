@@ -221,6 +221,7 @@ def _progress(campaign: Campaign, now: datetime) -> ProgressView | None:
     return ProgressView(
         elapsed_s=numbers.elapsed_s,
         eta_s=numbers.eta_s,
+        eta_worst_s=numbers.eta_worst_s,
         budgets=[
             BudgetView(
                 rule=item.rule, wave=item.wave, used=item.used, tolerated=item.tolerated, text=item.text

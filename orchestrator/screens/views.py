@@ -145,8 +145,10 @@ class ProgressView(View):
     """Numbers of the live view."""
 
     elapsed_s: float
-    #: seconds left by the median of this campaign's finished hosts; null without history
+    #: seconds left when hosts take what half of them take, here or before; null without history
     eta_s: float | None
+    #: the same when each takes what only one in ten exceeds
+    eta_worst_s: float | None
     budgets: list[BudgetView]
     slowest: SlowestView | None
     #: host, and what went wrong, of the latest failure

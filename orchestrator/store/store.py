@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.store import campaigns, events, hosts, lead, leases, plans
+from orchestrator.campaign.usual import Past
+from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans
 from orchestrator.store.engine import WRITES, open_engine
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.migrate import migrate
@@ -56,6 +57,10 @@ class Reader:
     ) -> tuple[LoggedEvent, ...]:
         """Give the lines of the log above this number."""
         return events.after(self.connection, seq, campaign_id=campaign_id, host=host, limit=limit)
+
+    def past(self, procedure: str) -> tuple[Past, ...]:
+        """Give the hosts on which this procedure succeeded lately, with how long it took."""
+        return durations.past(self.connection, procedure)
 
     def leases(self) -> tuple[Lease, ...]:
         """Give every lease."""

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from orchestrator.campaign.campaign import (
     Attempt,
     Campaign,
+    Clock,
+    Clocks,
     FailureKind,
     HostRun,
+    Notice,
     RolloutPolicy,
     Scope,
     Share,
@@ -21,6 +24,8 @@ from orchestrator.campaign.campaign import (
     StopRule,
 )
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.usual import Pace, Usual
+from orchestrator.campaign.windows import Interval, Window, Windows
 from tasks.model import Host, Kind, Protect, SshHop, Transport, UndoClass
 from tasks.result import Finding, HostError, HostResult, Outcome, Severity, StepResult, StepState
 
@@ -113,6 +118,7 @@ def _attempts(draw: st.DrawFn, campaign_id: str, host: str, number: int) -> Atte
         seq=draw(st.integers(0, 2**70)),
         worker=draw(_hostile),
         step=draw(_hostile),
+        step_since=draw(_maybe),
         done=draw(st.integers(0, 99)),
         total=draw(st.integers(0, 99)),
         result=draw(st.none() | _results),
@@ -143,11 +149,36 @@ def _runs(draw: st.DrawFn, campaign_id: str, name: str) -> HostRun:
 
 
 _shares = st.builds(Share, value=_seconds, percent=st.booleans())
+_clocks = st.builds(
+    Clock, warn_s=st.none() | _seconds, stop_s=st.none() | _seconds, action=st.sampled_from(StopAction)
+)
+_intervals = st.tuples(_instants, st.integers(1, 10**6)).map(
+    lambda span: Interval(start=span[0], end=span[0] + timedelta(seconds=span[1]))
+)
+_windows = st.builds(
+    Windows,
+    allow=st.none()
+    | st.lists(
+        st.builds(
+            Window,
+            days=st.frozensets(st.integers(0, 6), min_size=1),
+            opens=st.integers(0, 1439),
+            closes=st.just(1440),
+            zone=st.sampled_from(["UTC", "Europe/Paris"]),
+        ),
+        max_size=2,
+    ).map(tuple),
+    blackouts=st.lists(_intervals, max_size=2).map(tuple),
+)
+_paces = st.builds(Pace, count=st.integers(1, 99), p50_s=_seconds, p90_s=_seconds)
+_usual = st.builds(Usual, host=_paces, steps=st.dictionaries(_hostile, _paces, max_size=3))
 _policies = st.builds(
     RolloutPolicy,
     waves=st.lists(_shares, min_size=1, max_size=3).map(tuple),
     parallelism=st.integers(1, 99),
     delay_s=_seconds,
+    windows=st.none() | _windows,
+    clocks=st.builds(Clocks, step=_clocks, progress=_clocks, campaign=_clocks),
     stop_rules=st.lists(
         st.builds(
             StopRule,
@@ -199,6 +230,23 @@ def campaigns(draw: st.DrawFn, campaign_id: str | None = None) -> Campaign:
                 )
             )
         ),
+        notices=tuple(
+            draw(
+                st.lists(
+                    st.builds(
+                        Notice,
+                        rule=_hostile,
+                        limit=_hostile,
+                        observed=_hostile,
+                        hosts=st.lists(_names, max_size=2).map(tuple),
+                        at=_instants,
+                        keys=st.lists(_hostile, max_size=2).map(tuple),
+                    ),
+                    max_size=2,
+                )
+            )
+        ),
+        usual=draw(st.none() | _usual),
         abort_requested=draw(st.booleans()),
         timeout_s=draw(_seconds),
         protect=draw(st.builds(Protect, images=st.lists(_hostile, max_size=2).map(tuple))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.campaign.brakes import brakes
@@ -9,6 +10,8 @@ from orchestrator.campaign.campaign import Share
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Dispatch, WakeAt
 from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.usual import Pace, Usual
+from orchestrator.campaign.waiting import is_waiting, waits, worked_s
 from orchestrator.campaign.why import explain
 from orchestrator.campaign.windows import Interval, Window, Windows
 from orchestrator.cli.live import changes, picture
@@ -59,6 +62,35 @@ def test_a_closed_window_does_not_hold_an_undo() -> None:
     world.end("h1", UNDONE)
     world.run()
     assert world.campaign.state is CampaignState.ROLLED_BACK
+
+
+USUAL = Usual(host=Pace(count=9, p50_s=60, p90_s=600))
+
+
+def test_a_host_that_usually_does_not_fit_before_the_window_closes_is_not_started() -> None:
+    world = World(planned(3, waves=(Share(value=3),), tune={"windows": NOON}))
+    world.campaign = replace(world.campaign, usual=USUAL)
+    world.now = datetime(2026, 3, 1, 12, 50, tzinfo=UTC)
+    assert [a.host for a in world.run() if isinstance(a, Dispatch)] == ["h1"]
+    world.now += timedelta(seconds=1)
+    world.accept("h1")
+    world.end("h1", CHANGED)
+    assert not [a for a in world.run() if isinstance(a, Dispatch)]
+    (brake,) = brakes(world.campaign, world.now).items
+    assert brake.text == (
+        "the maintenance window closes at 2026-03-01 13:00 UTC, and a host usually takes up to 10m: "
+        "none is started until it opens at 2026-03-08 12:00 UTC"
+    )
+    world.now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
+    assert [a.host for a in world.run() if isinstance(a, Dispatch)] == ["h2"]
+
+
+def test_what_waits_for_a_window_that_is_long_enough_is_on_no_clock() -> None:
+    campaign = replace(planned(3, tune={"windows": NOON}), usual=USUAL)
+    end = START + timedelta(hours=3)
+    assert worked_s(waits(campaign, START, end), START, end) == 50 * 60
+    assert is_waiting(campaign, START + timedelta(minutes=51))
+    assert not is_waiting(campaign, START + timedelta(minutes=50))
 
 
 def test_windows_that_never_open_again_say_so() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.states import HostState
+from orchestrator.campaign.usual import Pace, Usual, pace_of
+from orchestrator.campaign.usual_words import usual_words
 from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, World, failed, planned
 
 
@@ -46,6 +52,44 @@ def test_there_is_no_eta_without_history_and_none_for_a_campaign_that_stops() ->
     assert progress(world.campaign, world.now).eta_s == 35.0
     world.abort()
     assert progress(world.campaign, world.now).eta_s is None
+
+
+def test_an_eta_comes_from_hosts_before_until_there_are_enough_of_its_own() -> None:
+    world = World(planned(9, waves="all", parallelism=2))
+    world.campaign = replace(world.campaign, usual=Usual(host=Pace(count=50, p50_s=60.0, p90_s=100.0)))
+    world.run()
+    first = progress(world.campaign, world.now)
+    assert (first.eta_s, first.eta_worst_s) == (60.0 + 4 * 60, 100.0 + 4 * 100)
+    for seconds, name in ((10, "h1"), (10, "h2"), (10, "h3")):
+        world.now += timedelta(seconds=seconds)
+        world.change(name)
+    later = progress(world.campaign, world.now)
+    # h1 to h3 took 10, 20 and 20 seconds from their orders on
+    assert (later.eta_s, later.eta_worst_s) == (20.0 + 2 * 20, 20.0 + 2 * 20)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
+def test_the_pace_is_one_of_the_times_and_orders_them(seconds: list[float]) -> None:
+    pace = pace_of(seconds)
+    assert pace is not None
+    assert {pace.p50_s, pace.p90_s} <= set(seconds)
+    assert sum(item <= pace.p50_s for item in seconds) * 2 >= len(seconds)
+    assert sum(item <= pace.p90_s for item in seconds) * 10 >= len(seconds) * 9
+    assert pace.p50_s <= pace.p90_s
+
+
+def test_the_plan_says_how_long_it_took_before_and_what_took_longest() -> None:
+    campaign = planned(21, waves="1,rest", parallelism=2, delay_s=60.0)
+    steps = {"install": Pace(count=9, p50_s=30, p90_s=90), "verify": Pace(count=9, p50_s=5, p90_s=6)}
+    campaign = replace(campaign, usual=Usual(host=Pace(count=9, p50_s=45, p90_s=120), steps=steps))
+    assert list(usual_words(campaign)) == [
+        # 11 rounds, a delay of a minute, soaks of one and two minutes
+        (
+            "duration: typical 45s, worst tenth 2m per host (of 9 hosts before); "
+            "about 12m15s in all, 26m at worst, waiting not counted"
+        ),
+        "longest step: install, typical 30s, worst tenth 1m30s",
+    ]
 
 
 def test_the_slowest_host_is_the_one_at_work_for_the_longest_time() -> None:

@@ -22,6 +22,7 @@ def test_the_default_policy_reads_like_the_runbook() -> None:
         "pause between waves: 30 s",
         "each changed host is watched for 30 s, in the last wave for 60 s, then read again",
         "a host that was changed and then fails is rolled back",
+        "duration: no history yet of engine.upgrade",
         "undo: what it does can be undone exactly on 120 hosts (class exact)",
     )
 
@@ -73,6 +74,7 @@ def test_a_read_only_campaign_talks_of_reading_only() -> None:
     assert words(planned(3, kind=Kind.READ_ONLY)) == (
         "engine.info on 3 hosts: 3 to be read",
         "wave 1: 3 hosts, 3 at a time",
+        "duration: no history yet of engine.info",
     )
 
 
