@@ -126,6 +126,8 @@ class PlanBody(Body):
     stop_rules: Annotated[list[StopRuleBody], Field(max_length=50)] | None = None
     rollback_failed: Annotated[bool, Field(strict=True)] = True
     rollback_parallelism: Slots = 1
+    rollback_delay_s: Seconds = 0.0
+    rollback_on_failure: Literal[StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT] = StopAction.CONTINUE
     #: how long one attempt may take on a host; what the procedure says without it
     timeout_s: Patience | None = None
     #: how long the plan may wait to be applied
@@ -208,6 +210,8 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
         stop_rules=rules,
         rollback_failed=body.rollback_failed,
         rollback_parallelism=body.rollback_parallelism,
+        rollback_delay_s=body.rollback_delay_s,
+        rollback_on_failure=body.rollback_on_failure,
     )
     windows = None if body.windows is None else body.windows.windows()
     clocks = body.clocks.clocks()

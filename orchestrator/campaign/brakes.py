@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.window_words import instant_words
@@ -70,7 +71,7 @@ class Brakes:
 
 def brakes(campaign: Campaign, now: datetime) -> Brakes:
     """Every reason for which this campaign may start nothing now."""
-    found = (_closed_window(campaign, now), _closing_window(campaign, now))
+    found = (_closed_window(campaign, now), _closing_window(campaign, now), _failed_undo(campaign))
     return Brakes(items=tuple(brake for brake in found if brake is not None))
 
 
@@ -115,4 +116,16 @@ def _closing_window(campaign: Campaign, now: datetime) -> Brake | None:
         ),
         until=opens,
         hint="It goes on by itself in a window that is long enough",
+    )
+
+
+def _failed_undo(campaign: Campaign) -> Brake | None:
+    """When the rollback's policy is to pause, one that fails holds everything until a person has looked at it."""
+    hosts = held_by(campaign)
+    if not hosts:
+        return None
+    return Brake(
+        reach=Reach.EVERYTHING,
+        text=f"the rollback of {', '.join(hosts[:5])} failed, and rollback.on_failure is pause",
+        hint=f"Look at what failed, then let the others go on with `dockwave resume {campaign.id}`",
     )

@@ -115,6 +115,10 @@ class RolloutPolicy:
     rollback_failed: bool = True
     #: hosts rolled back at the same time
     rollback_parallelism: int = 1
+    #: seconds between two rollbacks, from the last one's start or end
+    rollback_delay_s: float = 0.0
+    #: what a rollback that fails does to the others: CONTINUE, PAUSE until a person resumes them, or HALT
+    rollback_on_failure: StopAction = StopAction.CONTINUE
     #: seconds without a heartbeat after which a host is UNKNOWN
     heartbeat_timeout_s: float = 30.0
     #: seconds an order may wait before the host refuses to start it
@@ -283,6 +287,8 @@ class Campaign:
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts
     rollback_waves: tuple[int, ...] = ()
     abort_requested: bool = False
+    #: hosts whose failed rollback a person knows of: the others may go on
+    acknowledged: tuple[str, ...] = ()
     #: seconds one attempt may take on a host
     timeout_s: float = 1800.0
     protect: Protect = field(default_factory=Protect)

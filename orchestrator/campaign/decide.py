@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orchestrator.campaign.brakes import Brakes, brakes
+from orchestrator.campaign.bringing_back import ended_by, undo_room
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import Census, open_attempt, open_undo, take_census
 from orchestrator.campaign.clocks import read_clocks
@@ -98,20 +99,21 @@ class _Turn:
 
     # -- back ------------------------------------------------------------------------------------------------
 
-    def _undo(self) -> tuple[Dispatch, ...]:
+    def _undo(self) -> tuple[Action, ...]:
         """Bring back touched hosts, last wave first, those that failed before those that did not."""
         if self.judgement.dark or self.held.undo or not self.census.waiting:
             return ()
-        policy = self.campaign.policy
-        undoing = sum(
-            run.state is HostState.ROLLING_BACK and open_undo(run) is not None for run in self.census.flying
-        )
-        room = min(policy.parallelism - len(self.census.flying), policy.rollback_parallelism - undoing)
+        guilty = ended_by(self.campaign)
+        if guilty:
+            left = tuple(run.host.name for run in self.census.waiting)
+            return (Cancel(hosts=left, reason=f"not started: that of {', '.join(guilty[:5])} failed"),)
+        room, due = undo_room(self.campaign, self.census, self.now)
+        self.timers.at(due)
         ready = sorted(
             (run for run in self.census.waiting if run.host.name not in self.around.blocked),
             key=lambda run: (-run.wave, run.failed_as is None),
         )
-        return tuple(_undo_of(run) for run in ready[: max(room, 0)])
+        return tuple(_undo_of(run) for run in ready[:room])
 
     # -- forward ---------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.campaign import moves
+from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, Stop, StopAction
 from orchestrator.campaign.census import take_census
 from orchestrator.campaign.events import (
@@ -66,7 +67,7 @@ def objection(campaign: Campaign, event: OperatorEvent) -> Objection | None:
         )
     if campaign.state in FINAL_CAMPAIGN:
         return Objection(reason=f"Campaign {campaign.id} is over ({campaign.state})", hint=show)
-    if isinstance(event, RollbackAsked):
+    if isinstance(event, RollbackAsked) or (isinstance(event, ResumeAsked) and held_by(campaign)):
         return None
     if campaign.state not in _GOING or stopped(campaign):
         why = campaign.stops[-1].rule if campaign.stops else "it was stopped"
@@ -92,7 +93,7 @@ def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
     if isinstance(event, PauseAsked):
         return campaign.state is CampaignState.PAUSED and not stopped(campaign)
     if isinstance(event, ResumeAsked):
-        return campaign.state is CampaignState.RUNNING and not stopped(campaign)
+        return campaign.state is CampaignState.RUNNING and not stopped(campaign) and not held_by(campaign)
     if isinstance(event, RollbackAsked):
         return any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
     run = campaign.run_of(event.host)
@@ -142,7 +143,15 @@ def _pause(event: PauseAsked, now: datetime) -> Stop:
 
 
 def _resume(campaign: Campaign, event: ResumeAsked, now: datetime) -> Campaign:
-    """What paused it is lifted: hosts in trouble now are forgiven, so its rules wait for the next one."""
+    """What paused it is lifted: hosts in trouble now are forgiven, so its rules wait for the next one.
+
+    A rollback that waits for a person because one failed goes on; nothing that was stopped starts again by that.
+    """
+    held = held_by(campaign)
+    if held:
+        campaign = replace(campaign, acknowledged=(*campaign.acknowledged, *held))
+    if campaign.state is not CampaignState.PAUSED or stopped(campaign):
+        return campaign
     forgiven = tuple(item.host for item in take_census(campaign, now).troubles)
     stops = tuple(
         replace(stop, lifted_at=now, lifted_by=event.by, forgiven=forgiven, silenced=event.silence)

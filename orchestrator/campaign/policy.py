@@ -47,6 +47,8 @@ def make_policy(
     on_breach: StopAction = StopAction.HALT,
     rollback_failed: bool = True,
     rollback_parallelism: int = 1,
+    rollback_delay_s: float = 0.0,
+    rollback_on_failure: StopAction = StopAction.CONTINUE,
 ) -> RolloutPolicy:
     """The policy of a campaign, every default resolved; ValueError names the option, the value and the limit.
 
@@ -62,6 +64,8 @@ def make_policy(
         stop_rules=_rules(kind, max_failures, stop_rules, on_breach),
         rollback_failed=rollback_failed and not reading,
         rollback_parallelism=rollback_parallelism,
+        rollback_delay_s=rollback_delay_s,
+        rollback_on_failure=rollback_on_failure,
     )
     check_policy(policy)
     return policy if reading else replace(policy, monitor_s=max(monitor_s, delay_s))
@@ -76,10 +80,15 @@ def check_policy(policy: RolloutPolicy) -> None:
         _check_count(name, getattr(policy, name), 1, MAX_PARALLELISM)
     for name in ("max_orders", "max_attempts"):
         _check_count(name, getattr(policy, name), 1, 100)
-    for name in ("delay_s", "monitor_s", "unknown_grace_s", "unknown_wait_s"):
+    for name in ("delay_s", "monitor_s", "rollback_delay_s", "unknown_grace_s", "unknown_wait_s"):
         _check_seconds(name, getattr(policy, name), 0.0)
     for name in ("heartbeat_timeout_s", "order_ttl_s", "ask_every_s", "resend_after_s"):
         _check_seconds(name, getattr(policy, name), 1.0)
+    if policy.rollback_on_failure not in {StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT}:
+        raise ValueError(
+            f"rollback_on_failure is {policy.rollback_on_failure}; it must be continue, pause or halt: "
+            "a rollback is never rolled back"
+        )
     for rule in policy.stop_rules:
         _check_rule(rule)
     for name in ("step", "host", "progress", "campaign"):

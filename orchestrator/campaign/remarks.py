@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from orchestrator.campaign.brakes import brakes
+from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING
 from orchestrator.campaign.stop_rules import stopped
@@ -13,10 +13,13 @@ from orchestrator.campaign.words import SHOWN
 
 def brake_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
     """What keeps a campaign at work from starting hosts now, one line each; () when nothing does, or all is over."""
-    if campaign.state not in WORKING or stopped(campaign):
+    if campaign.state not in WORKING:
         return ()
+    over = stopped(campaign)
     return tuple(
-        f"{brake.text}. {brake.hint}" if brake.hint else brake.text for brake in brakes(campaign, now).items
+        f"{brake.text}. {brake.hint}" if brake.hint else brake.text
+        for brake in brakes(campaign, now).items
+        if not over or brake.reach is Reach.EVERYTHING
     )
 
 

@@ -8,7 +8,15 @@ from itertools import groupby
 from typing import Any
 
 from orchestrator.campaign.answers import soak_s
-from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, Scope, StopAction, StopRule
+from orchestrator.campaign.campaign import (
+    Campaign,
+    FailureKind,
+    HostRun,
+    RolloutPolicy,
+    Scope,
+    StopAction,
+    StopRule,
+)
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
@@ -171,6 +179,17 @@ def _pauses(campaign: Campaign) -> Iterator[str]:
     if campaign.kind is not Kind.READ_ONLY and campaign.waves:
         back = "is rolled back" if policy.rollback_failed else "is left to a person"
         yield f"a host that was changed and then fails {back}"
+        yield from _rollbacks(policy)
+
+
+def _rollbacks(policy: RolloutPolicy) -> Iterator[str]:
+    if policy.rollback_delay_s:
+        yield f"pause between two rollbacks: {policy.rollback_delay_s:g} s"
+    if policy.rollback_on_failure is not StopAction.CONTINUE:
+        others = (
+            "wait for a person" if policy.rollback_on_failure is StopAction.PAUSE else "are left to a person"
+        )
+        yield f"a rollback that fails leaves its host to a person, and the other rollbacks {others}"
 
 
 def _undo(campaign: Campaign) -> Iterator[str]:

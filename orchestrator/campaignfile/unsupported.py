@@ -20,9 +20,7 @@ UNSUPPORTED: Final[dict[tuple[str, ...], str]] = {
     ("gates",): "no gate would be asked",
     ("budgets",): "no budget would be kept",
     ("approval",): "nobody would be asked",
-    ("rollback", "delay"): "hosts are brought back without a pause",
     ("rollback", "monitor"): "hosts are not watched after they are brought back",
-    ("rollback", "on_failure"): "a failing rollback never stops the others",
     ("notify",): "nobody would be told",
 }
 

@@ -24,6 +24,8 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "stop_rules": None if file.stop_rules is None else [_rule(rule) for rule in file.stop_rules],
         "rollback_failed": file.rollback.failed_hosts,
         "rollback_parallelism": file.rollback.parallelism,
+        "rollback_delay_s": file.rollback.delay,
+        "rollback_on_failure": file.rollback.on_failure,
         "timeout_s": file.clocks.host.stop,
         "ttl_s": file.plan.expires,
         "delivery": _delivery(file) or None,

@@ -466,9 +466,7 @@ NOT_YET = [
     unsupported("gates: [{kind: health}]", "gates"),
     unsupported("budgets: {fleet: 5}", "budgets"),
     unsupported("approval: {required: 2 of 3, group: leads, expires: 4h}", "approval"),
-    unsupported("rollback: {delay: 1m}", "rollback.delay"),
     unsupported("rollback: {monitor: 1m}", "rollback.monitor"),
-    unsupported("rollback: {on_failure: halt}", "rollback.on_failure"),
     unsupported("notify: [{to: ops, on: [halted]}]", "notify"),
 ]
 

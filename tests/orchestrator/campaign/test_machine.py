@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, HostRun, StopAction
 from orchestrator.campaign.census import SETTLED
 from orchestrator.campaign.decide import decide, in_flight
@@ -81,6 +82,8 @@ class CampaignMachine(RuleBasedStateMachine):
         on_breach=st.sampled_from(list(StopAction)),
         rollback_failed=st.booleans(),
         rollback_parallelism=st.integers(min_value=1, max_value=3),
+        rollback_delay_s=st.sampled_from([0.0, 0.0, 20.0]),
+        rollback_on_failure=st.sampled_from([StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT]),
         script=st.lists(st.sampled_from([How.OK, How.OK, How.OK, *How]), min_size=1, max_size=12),
     )
     def begin(self, count: int, script: list[How], **policy: Any) -> None:
@@ -489,6 +492,9 @@ class CampaignMachine(RuleBasedStateMachine):
         )
 
     def _fair_round(self) -> None:
+        if held_by(self.campaign):
+            # rollbacks that wait for a person get one
+            self._observe(ResumeAsked(by="ann", reason="looked at it"))
         self.now = max(self.now + timedelta(seconds=11), self.latest)
         self.latest = self.now
         done = self._tick()
