@@ -116,7 +116,7 @@ class PlanBody(Body):
 
     procedure: Annotated[str, Field(min_length=1, max_length=100)]
     params: Annotated[dict[str, Any], Field(default_factory=dict)]
-    hosts: Annotated[list[HostBody], Field(min_length=1, max_length=20_000)]
+    hosts: Annotated[list[HostBody], Field(max_length=20_000)]
     protect: ProtectBody = Protect()
     waves: Annotated[str, Field(max_length=10_000)] | None = None
     parallelism: Slots | None = None
@@ -137,6 +137,8 @@ class PlanBody(Body):
     windows: WindowsBody | None = None
     clocks: ClocksBody = ClocksBody()
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
+    #: no host at all is no error: the campaign is complete as soon as it is applied
+    allow_empty: Annotated[bool, Field(strict=True)] = False
     reason: Text = ""
     author: Text = ""
 
@@ -176,6 +178,14 @@ def _takes(model: type[Body]) -> dict[str, Any]:
 
 
 def _request(body: PlanBody) -> NewPlan:
+    if not body.hosts and not body.allow_empty:
+        raise Problem(
+            422,
+            "E_NO_HOSTS",
+            "body.hosts: no host was chosen, so there is nothing to plan",
+            where="body.hosts",
+            fix="Choose hosts, or say with allow_empty that none is fine.",
+        )
     procedure = catalog.find(body.procedure)
     params = catalog.parse_params(procedure, dict(body.params))
     try:
@@ -193,6 +203,7 @@ def _request(body: PlanBody) -> NewPlan:
         author=body.author,
         reason=body.reason,
         allow_unreachable=body.allow_unreachable,
+        allow_empty=body.allow_empty,
         timeout_s=body.timeout_s,
         ttl_s=body.ttl_s,
     )

@@ -38,7 +38,10 @@ class Targets(Record):
     allow_unreachable: values.Flag | None = Field(
         default=None, description="Plan although hosts do not answer; false by default."
     )
-    allow_empty: values.Flag | None = Field(default=None, description="Nothing to do is no error.")
+    allow_empty: values.Flag | None = Field(
+        default=None,
+        description="No host is no error either.",
+    )
 
 
 class CampaignFile(Record):

@@ -13,7 +13,6 @@ from orchestrator.documents.problems import Place, Problems
 
 #: paths in the file, "*" is any item of a list; and what would not happen
 UNSUPPORTED: Final[dict[tuple[str, ...], str]] = {
-    ("targets", "allow_empty"): "a plan without hosts is refused",
     ("waves", "*", "name"): "waves have numbers only",
     ("waves", "*", "parallel"): "all waves share one parallelism",
     ("stop_rules", "*", "label"): "rules count over a wave or the campaign",

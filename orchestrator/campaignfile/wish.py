@@ -32,6 +32,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "windows": _windows(file),
         "clocks": _clocks(file) or None,
         "allow_unreachable": file.targets.allow_unreachable,
+        "allow_empty": file.targets.allow_empty,
         "reason": file.reason,
     }
     return {key: value for key, value in wish.items() if value is not None}

@@ -98,7 +98,7 @@ def _found(campaign: Campaign, inventory: list[Path]) -> dict[str, Any]:
         return found
     hosts = chosen(inventory_of(inventory, ""), campaign)
     waves = wish.get("waves")
-    if campaign.model.canary is not None:
+    if campaign.model.canary is not None and hosts:
         waves = waves_of(campaign, hosts, waves)
     policy = make_policy(catalog.find(campaign.model.procedure).spec.kind, waves=waves)
     return found | {

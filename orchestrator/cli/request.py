@@ -71,7 +71,7 @@ def body_of(asked: Asked, configured: str) -> dict[str, Any]:
     wish |= flags
     inventory = inventory_of(asked.inventory, configured)
     hosts = chosen(inventory, campaign)
-    if file.canary is not None:
+    if file.canary is not None and hosts:
         wish["waves"] = waves_of(campaign, hosts, wish.get("waves"))
     return _body(file.procedure, campaign.params, inventory, hosts) | wish
 
@@ -87,7 +87,12 @@ def chosen(inventory: Inventory, campaign: Campaign) -> tuple[Host, ...]:
     """The hosts of a campaign file, in the order it asks for; a bad pattern is told with its place in the file."""
     file = campaign.model
     try:
-        hosts = select(inventory, file.targets.match, read_file=read_names_file)
+        hosts = select(
+            inventory,
+            file.targets.match,
+            read_file=read_names_file,
+            allow_empty=bool(file.targets.allow_empty),
+        )
     except SelectionError as error:
         place = campaign.match_place
         raise SelectionError(
@@ -96,6 +101,8 @@ def chosen(inventory: Inventory, campaign: Campaign) -> tuple[Host, ...]:
                 for problem in error.problems
             )
         ) from None
+    if not hosts:
+        return ()
     return arrange(hosts, order=file.order, spread=file.spread, canary=file.canary)
 
 

@@ -37,9 +37,16 @@ _Choice: TypeAlias = frozenset[str]
 
 
 def select(
-    inventory: Inventory, expression: str | None, *, read_file: ReadFile | None = None
+    inventory: Inventory,
+    expression: str | None,
+    *,
+    read_file: ReadFile | None = None,
+    allow_empty: bool = False,
 ) -> tuple[Host, ...]:
-    """Give the hosts a pattern chooses, in the inventory's order, never none; SelectionError says why not."""
+    """Give the hosts a pattern chooses, in the inventory's order; SelectionError says why there is none.
+
+    With `allow_empty` its terms may come to no host together; each of them still has to mean something.
+    """
     index = _Index(inventory=inventory, read_file=read_file)
     problems: list[Problem] = []
     chosen: list[tuple[Term, _Choice]] = []
@@ -51,7 +58,7 @@ def select(
     if problems:
         raise SelectionError(tuple(problems[:50]))
     result = _combine(chosen)
-    if not result:
+    if not result and not allow_empty:
         counts = ", ".join(
             f"{shown(term.op.value + term.text, 40)} {len(choice)}" for term, choice in chosen[:10]
         )

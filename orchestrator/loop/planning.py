@@ -50,6 +50,8 @@ class NewPlan:
     reason: str = ""
     #: plan although hosts do not answer
     allow_unreachable: bool = False
+    #: no host at all is fine
+    allow_empty: bool = False
     #: seconds one attempt may take; None = what the procedure says
     timeout_s: float | None = None
     #: seconds the plan may wait to be applied
@@ -74,6 +76,8 @@ def request_of(campaign: Campaign, *, allow_unreachable: bool) -> PlanRequest:
         author=campaign.author,
         reason=campaign.reason,
         allow_unreachable=allow_unreachable,
+        # without leave nobody would have begun to plan
+        allow_empty=True,
     )
 
 
@@ -81,7 +85,7 @@ def check(asked: NewPlan) -> None:
     """Refuse what no plan can be made of, before any host is asked."""
     names = [host.name for host in asked.hosts]
     twice = sorted({name for name, times in Counter(names).items() if times > 1})
-    if not names:
+    if not names and not asked.allow_empty:
         raise BadInput(
             "No host was chosen, so there is nothing to plan",
             code="E_NO_HOSTS",

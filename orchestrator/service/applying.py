@@ -84,8 +84,6 @@ def refusal(
             code="E_NOT_READY",
             hint=show,
         )
-    if not campaign.runs:
-        return Refused(f"The plan {campaign.id} has no hosts", code="E_PLAN_EMPTY", hint=_PLAN_AGAIN)
     lossy = [
         run.host.name
         for run in campaign.runs

@@ -459,7 +459,7 @@ GATES = [
 ]
 
 NOT_YET = [
-    match("all, allow_empty: true", "the option targets.allow_empty is not supported in this version"),
+    match("all, allow_empty: maybe", '"maybe" is neither true nor false'),
     unsupported("waves: [{hosts: 1, name: canary}]", "waves.name"),
     unsupported("waves: [{hosts: 1, parallel: 2}]", "waves.parallel"),
     unsupported("stop_rules: [{tolerate: 0, scope: label, label: region}]", "stop_rules.label"),

@@ -113,6 +113,17 @@ def test_what_has_no_flag_of_its_own_reaches_the_engine(
     )
 
 
+def test_no_host_at_all_is_fine_when_the_file_says_so(
+    dockwave: Dockwave, service: ScriptedService, tmp_path: Path
+) -> None:
+    text = HEAD.replace("'web*'", "'web*:&db', allow_empty: true") + "canary: tier=front\n"
+    done = dockwave("plan", "-f", file_of(tmp_path, text))
+    assert done.exit_code == 0, done.output
+    assert service.requests[0].hosts == ()
+    assert service.requests[0].allow_empty
+    assert "0 hosts" in done.stdout
+
+
 def test_any_option_works_without_a_file(dockwave: Dockwave, service: ScriptedService) -> None:
     done = dockwave(
         *FLAGS[:3], "all", *FLAGS[4:], "-O", "order={by: shuffle, seed: 2}", "-O", "canary=tier=back"

@@ -238,3 +238,10 @@ def test_twenty_thousand_hosts_are_chosen_from_quickly() -> None:
     hosts = tuple(make(f"h{n}", ()) for n in range(20_000))
 
     assert len(select(Inventory(hosts=hosts), "h*:!~h[0-9]*7$")) == 18_000
+
+
+def test_terms_that_come_to_no_host_are_fine_when_that_is_allowed_and_a_slip_never_is() -> None:
+    assert select(INVENTORY, "web:!web*", allow_empty=True) == ()
+    for slip in ("wbe1", "region=asia", "web:!lonly"):
+        with pytest.raises(SelectionError):
+            select(INVENTORY, slip, allow_empty=True)

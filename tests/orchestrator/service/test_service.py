@@ -291,3 +291,20 @@ def test_campaign_ids_look_like_ids_and_do_not_repeat() -> None:
     drawn = {new_campaign_id() for _ in range(1000)}
     assert len(drawn) == 1000
     assert all(len(own) == 9 and own[0] == "c" and own.isalnum() and own.islower() for own in drawn)
+
+
+def test_a_campaign_over_no_host_is_complete_as_soon_as_it_is_applied_and_is_recorded(
+    control: Control,
+) -> None:
+    wanted = NewPlan(
+        procedure="engine.restart", params={}, hosts=(), policy=make_policy(Kind.CHANGING), allow_empty=True
+    )
+    own = control.service.plan(wanted)
+    control.run(own, lambda campaign: campaign.state is not CampaignState.PLANNING)
+    control.service.apply(control.service.document(own)[0], "tester")
+    done = control.run(own, _final)
+    assert (done.state, done.runs) == (CampaignState.COMPLETE, ())
+    assert not control.outbox.sent
+    assert control.kinds(own) == ["plan-asked", "planned", "started", "finish"]
+    with pytest.raises(BadInput, match="No host was chosen"):
+        control.service.plan(replace(wanted, allow_empty=False))
