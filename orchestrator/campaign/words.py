@@ -63,6 +63,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             clock_words(campaign.policy.clocks),
             usual_words(campaign),
             _undo(campaign),
+            _one_way(campaign),
             _risk(campaign),
             _bytes(campaign),
             _left_out(campaign),
@@ -199,6 +200,21 @@ def _undo(campaign: Campaign) -> Iterator[str]:
     for undo, text in _UNDO.items():
         if classes[undo]:
             yield f"undo: what it does {text} on {plural(classes[undo], 'host')} (class {undo.value})"
+
+
+def _one_way(campaign: Campaign) -> Iterator[str]:
+    """How many steps lose something for good, and whether everything that can be taken back is done before them."""
+    steps, hosts, early = 0, 0, []
+    for run, plan in _plans(campaign):
+        lost = [step.get("undo") == UndoClass.ONE_WAY.value for step in plan.get("steps") or ()]
+        if any(lost):
+            steps, hosts = steps + sum(lost), hosts + 1
+            if lost != sorted(lost):
+                early.append(run.host.name)
+    if not steps:
+        return
+    order = f"on {names(early)} they do not come last" if early else "they come last on every host"
+    yield f"one-way: {plural(steps, 'step')} on {plural(hosts, 'host')} cannot be taken back; {order}"
 
 
 def _plans(campaign: Campaign) -> Iterator[tuple[HostRun, Mapping[str, Any]]]:

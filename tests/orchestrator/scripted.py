@@ -97,6 +97,7 @@ class ScriptedService:
                 protect=request.protect,
                 author=request.author,
                 reason=request.reason,
+                allow_empty=request.allow_empty,
             ),
             {host.name: answer for host in request.hosts},
         )

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.words import ordinal, reclaimable, rule_words, size, words
 from tasks.model import Kind
+from tasks.result import HostResult, Outcome
 from tests.orchestrator.campaign.worlds import UNREACHABLE, draft, planned, refused
 
 
@@ -59,9 +60,10 @@ def test_risk_bytes_undo_and_those_left_out_are_told() -> None:
     campaign = planned(5, answers=answers, allow_unreachable=True)
     said = words(campaign)
     assert said[0] == "engine.upgrade on 5 hosts: 2 to change, 1 already right, 1 left out, 1 unreachable"
-    assert said[-6:] == (
+    assert said[-7:] == (
         "undo: what it does can be made again on 1 host (class re-creatable)",
         "undo: what it does cannot be undone on 1 host (class one-way)",
+        "one-way: 1 step on 1 host cannot be taken back; they come last on every host",
         "containers at risk: 2 running containers on 1 host may stop",
         "space to come free: 1.0 GB to 2.0 GB",
         "left out: h4 (E_SWARM_ACTIVE: refused: E_SWARM_ACTIVE)",
@@ -142,3 +144,16 @@ def test_a_plan_whose_every_host_is_right_needs_no_wave() -> None:
     campaign = planned(2, answers={"h1": draft(), "h2": draft()})
     assert words(campaign) == ("engine.upgrade on 2 hosts: 0 to change, 2 already right",)
     assert words(replace(campaign, kind=Kind.READ_ONLY))[0].endswith("0 to be read, 2 already right")
+
+
+def _mixed(*undo: str) -> HostResult:
+    steps = [{"key": f"step{number}", "undo": item} for number, item in enumerate(undo)]
+    return HostResult(outcome=Outcome.OK, plan={"steps": steps, "digest": "d" * 64, "summary": "some"})
+
+
+def test_one_way_steps_are_counted_and_it_is_said_whether_they_come_last() -> None:
+    last = planned(2, answers={f"h{n}": _mixed("exact", "one-way", "one-way") for n in (1, 2)})
+    assert "one-way: 4 steps on 2 hosts cannot be taken back; they come last on every host" in words(last)
+    early = planned(2, answers={"h1": _mixed("exact", "one-way"), "h2": _mixed("one-way", "exact")})
+    assert "one-way: 2 steps on 2 hosts cannot be taken back; on h2 they do not come last" in words(early)
+    assert not any(line.startswith("one-way") for line in words(planned(2)))
