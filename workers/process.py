@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import structlog
 from celery import Celery
@@ -11,9 +12,11 @@ from celery.concurrency import get_implementation
 from celery.worker import WorkController
 from kombu.connection import Connection as Broker
 
+from tasks.model import Transport
 from tasks.queues import transport_options
 from workers.app import make_app
 from workers.connections.pool import ConnectionPool, PoolLimits
+from workers.journal import HostPaths
 from workers.reporter import Reporter
 from workers.runner import Runner
 from workers.settings import WorkerSettings
@@ -25,6 +28,7 @@ _EVENT_HEARTBEAT_S = 30
 def serve(settings: WorkerSettings) -> int:
     """Consume orders until SIGTERM; running attempts finish first."""
     _log_to_stderr(settings.log_level)
+    make_place(settings)
     limits = PoolLimits(hosts=settings.max_connections, idle_s=settings.idle_s)
     pool = ConnectionPool(limits=limits)
     reporter = Reporter(lambda: _broker(settings))
@@ -37,6 +41,12 @@ def serve(settings: WorkerSettings) -> int:
         reporter.stop()
         pool.close_all()
     return int(worker.exitcode or 0)
+
+
+def make_place(settings: WorkerSettings) -> None:
+    """Make the folder of the lock where an agent that is not root keeps its things: no system has it."""
+    if settings.kind is Transport.LOCAL and settings.paths != HostPaths():
+        Path(settings.paths.lock).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def consumer(app: Celery, settings: WorkerSettings) -> WorkController:

@@ -6,6 +6,7 @@ It touches only objects it made itself, by their label: this may be somebody's o
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 
 import docker
@@ -32,6 +33,8 @@ def run_here() -> int:
     print(f"It touches only objects labelled {LABEL}, which it makes now.")
     _litter(client)
     places.CONTROL.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # the journal of this host goes when the demo goes
+    os.environ["DOCKWAVE_HOST_ROOT"] = str(places.CONTROL / "host")
     inventory = places.CONTROL / "inventory.yaml"
     inventory.write_text(f"version: 1\nhosts:\n  {HOST}: {{connect: local}}\n")
     if places.dockwave("status", check=False) != 0:
