@@ -34,7 +34,7 @@ def run_here() -> int:
     _litter(client)
     places.CONTROL.mkdir(mode=0o700, parents=True, exist_ok=True)
     # the journal of this host goes when the demo goes
-    os.environ["DOCKWAVE_HOST_ROOT"] = str(places.CONTROL / "host")
+    os.environ["XDG_STATE_HOME"] = str(places.CONTROL)
     inventory = places.CONTROL / "inventory.yaml"
     inventory.write_text(f"version: 1\nhosts:\n  {HOST}: {{connect: local}}\n")
     if places.dockwave("status", check=False) != 0:

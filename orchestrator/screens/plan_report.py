@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.campaign.words import plural
 from orchestrator.screens.report import LINES, line_of, size, state_of, what_of
 from orchestrator.screens.sanitize import clean, plain
 from orchestrator.screens.views import CampaignView, HostView
@@ -32,7 +33,7 @@ def plan(view: CampaignView, *, details: bool = False) -> RenderableType:
                 _undo(wave.hosts),
             )
     head = Text.assemble(("PLAN ", "bold"), (view.id, "bold"), "  ", plain(view.procedure, "bold"))
-    head.append(f"   {view.totals.hosts} hosts   sha256 {view.plan_hash[:12]}…")
+    head.append(f"   {plural(view.totals.hosts, 'host')}   sha256 {view.plan_hash[:12]}…")
     if view.plan_expires_at is not None:
         head.append(f"   expires {view.plan_expires_at:%Y-%m-%d %H:%M} UTC")
     parts: list[RenderableType] = [head]
