@@ -49,7 +49,7 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
     def show(reference: Reference, detail: Literal["full", "summary"] = "full") -> Response:
         """One campaign, whole; `summary` cuts plans and results down for live views."""
         view = campaign_view(service.campaign(reference), now(), full=detail == "full")
-        return _answer(view.model_dump(mode="python"))
+        return answer(view.model_dump(mode="python"))
 
     @routes.get("/{reference}/plan")
     def plan(reference: Reference) -> dict[str, Any]:
@@ -75,14 +75,12 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
                 lambda: service.wait(reference, after, wait), limiter=waiting, abandon_on_cancel=True
             )
             found = await anyio.to_thread.run_sync(look)
-        return _answer(
-            {"events": [_event(item) for item in found], "next": found[-1].seq if found else after}
-        )
+        return answer({"events": [_event(item) for item in found], "next": found[-1].seq if found else after})
 
     @routes.get("/{reference}/why")
     def why(reference: Reference) -> Response:
         """Rule, observed value, causes, what was done, and what to type next."""
-        return _answer(asdict(service.why(service.campaign(reference).id)))
+        return answer(asdict(service.why(service.campaign(reference).id)))
 
     @routes.post("/{reference}/abort", status_code=202)
     def abort(reference: Reference, body: Annotated[AbortBody, Depends(reader(AbortBody))]) -> dict[str, str]:
@@ -104,7 +102,7 @@ def _event(event: LoggedEvent) -> dict[str, Any]:
     }
 
 
-def _answer(content: Any) -> Response:
+def answer(content: Any) -> Response:
     """JSON of records; instants in ISO 8601, hostile text without lone surrogates."""
     text = json.dumps(clean_json(content), default=_instant, ensure_ascii=False, allow_nan=False)
     return Response(text, media_type="application/json")

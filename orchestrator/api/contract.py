@@ -11,6 +11,7 @@ from orchestrator.campaign.events import OperatorEvent
 from orchestrator.campaign.why import Explanation
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry
+from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease
 
 
@@ -98,6 +99,20 @@ class Service(Protocol):
 
     def events(self, campaign_id: str, after_seq: int, *, host: str | None = None) -> Sequence[LoggedEvent]:
         """Lines of the log after that number, oldest first, a bounded many."""
+        ...
+
+    def audit_lines(self, after_seq: int, limit: int) -> Sequence[Line]:
+        """Lines of the log over all campaigns exactly as they are stored."""
+        ...
+
+    def audit_head(self) -> LogHead:
+        """The length of the log and the hash of its last line."""
+        ...
+
+    def audit_newest(
+        self, *, campaign_id: str | None, people: bool, limit: int
+    ) -> Sequence[tuple[LoggedEvent, str]]:
+        """The newest lines, newest first, each with its campaign's plan hash."""
         ...
 
     def why(self, campaign_id: str) -> Explanation:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import campaign, catalogue, config, hosts, operate, plan, processes, show, trust
+from orchestrator.cli import audit, campaign, catalogue, config, hosts, operate, plan, processes, show, trust
 
 app = typer.Typer(
     name="dockwave",
@@ -34,6 +34,7 @@ app.command(rich_help_panel=_CAMPAIGNS)(operate.skip)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.rollback)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.retry)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
+app.add_typer(audit.audit_app, name="audit", rich_help_panel=_CAMPAIGNS)
 app.add_typer(campaign.campaign_app, name="campaign", rich_help_panel=_CAMPAIGNS)
 app.command(rich_help_panel=_FLEET)(catalogue.procedures)
 app.add_typer(hosts.hosts_app, name="hosts", rich_help_panel=_FLEET)

@@ -13,6 +13,7 @@ from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
 from orchestrator.service.shelf import Shelf
+from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease, LoggedEvent
 from orchestrator.store.store import Reader, Store
 from tasks.errors import BadInput, Refused
@@ -81,6 +82,23 @@ class Reading:
             return ()
         with self._store.read() as reader:
             return reader.events_after(after_seq, campaign_id=campaign_id, host=host, limit=limit)
+
+    def audit_lines(self, after_seq: int, limit: int) -> tuple[Line, ...]:
+        """Give lines of the log over all campaigns exactly as they are stored, for whoever checks their chain."""
+        with self._store.read() as reader:
+            return reader.lines_after(after_seq, limit)
+
+    def audit_head(self) -> LogHead:
+        """Give the length of the log and the hash of its last line."""
+        with self._store.read() as reader:
+            return reader.log_head()
+
+    def audit_newest(
+        self, *, campaign_id: str | None, people: bool, limit: int
+    ) -> tuple[tuple[LoggedEvent, str], ...]:
+        """Give the newest lines over all campaigns, newest first, each with its campaign's plan hash."""
+        with self._store.read() as reader:
+            return reader.newest_events(campaign_id=campaign_id, people=people, limit=limit)
 
     def why(self, campaign_id: str) -> Explanation:
         """Say why it stopped, or how it stands."""

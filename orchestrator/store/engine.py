@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
 
 from orchestrator.store.errors import StoreUnusable
 from tasks.errors import BadInput
@@ -18,6 +20,31 @@ WRITES = "dockwave_writes"
 
 def open_engine(url: str) -> Engine:
     """Give an engine for a SQLite or PostgreSQL URL; other databases are refused."""
+    parsed = _parsed(url)
+    return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+
+
+def open_read_only(url: str) -> Engine:
+    """Give an engine that can change nothing; a database that is not there is refused, not created."""
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgresql(parsed, " -c default_transaction_read_only=on")
+    path = Path(parsed.database or "")
+    if not path.is_file():
+        raise StoreUnusable(
+            f"There is no database {path}",
+            hint="Name the file that the orchestrator uses: `dockwave config show`",
+        )
+    return create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10.0, check_same_thread=False
+        ),
+        poolclass=NullPool,
+    )
+
+
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -27,10 +54,8 @@ def open_engine(url: str) -> Engine:
             hint="Write sqlite:////absolute/path/dockwave.db or postgresql://user@host/database",
         ) from None
     family = parsed.get_backend_name()
-    if family == "sqlite":
-        return _sqlite(parsed)
-    if family == "postgresql":
-        return _postgresql(parsed)
+    if family in {"sqlite", "postgresql"}:
+        return parsed
     raise BadInput(
         f"Dockwave keeps its state in SQLite or PostgreSQL, not in {family}",
         code="E_CONFIG",
@@ -78,13 +103,14 @@ def _sqlite_begins(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, more: str = "") -> Engine:
     # every wait has an end: a hung or half-open database must not hold the loop for ever
     given = url.query.get("options", "")
     options = given if isinstance(given, str) else " ".join(given)
     options += (
         " -c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
     )
+    options += more
     return create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_pre_ping=True,

@@ -16,7 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.usual import Past
 from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans
-from orchestrator.store.engine import WRITES, open_engine
+from orchestrator.store.chain import Line, LogHead
+from orchestrator.store.engine import WRITES, open_engine, open_read_only
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.migrate import migrate
 from orchestrator.store.records import Head, KnownHost, Lease, LogEntry, LoggedEvent, StoredPlan
@@ -61,6 +62,20 @@ class Reader:
     def past(self, procedure: str) -> tuple[Past, ...]:
         """Give the hosts on which this procedure succeeded lately, with how long it took."""
         return durations.past(self.connection, procedure)
+
+    def lines_after(self, seq: int, limit: int) -> tuple[Line, ...]:
+        """Give lines of the log exactly as they are stored, with their hashes."""
+        return events.lines_after(self.connection, seq, limit)
+
+    def log_head(self) -> LogHead:
+        """Give the length of the log and the hash of its last line."""
+        return events.head(self.connection)
+
+    def newest_events(
+        self, *, campaign_id: str | None, people: bool, limit: int
+    ) -> tuple[tuple[LoggedEvent, str], ...]:
+        """Give the newest lines of the log, newest first, each with its campaign's plan hash."""
+        return events.newest(self.connection, campaign_id=campaign_id, people=people, limit=limit)
 
     def leases(self) -> tuple[Lease, ...]:
         """Give every lease."""
@@ -163,6 +178,11 @@ class Store:
             engine.dispose()
             raise
         return cls(engine)
+
+    @classmethod
+    def look_at(cls, url: str) -> Store:
+        """Open a database that is there, to read it and nothing else; its schema is left as it is."""
+        return cls(open_read_only(url))
 
     def close(self) -> None:
         """Close every connection."""

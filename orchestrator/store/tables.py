@@ -108,7 +108,7 @@ class EventRow(Base):
     at: Mapped[datetime]
     kind: Mapped[str]
     data: Mapped[Any] = mapped_column(Json)
-    #: hash over the previous line and this one; empty until lines are chained
+    #: hash over the previous line and this one (chain.py)
     chain: Mapped[str] = mapped_column(server_default="")
 
 

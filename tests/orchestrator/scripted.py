@@ -25,6 +25,7 @@ from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry, again
+from orchestrator.store.chain import GENESIS, Line, LogHead, data_text, link
 from orchestrator.store.records import Lease, LoggedEvent
 from tasks import catalog
 from tasks.errors import BadInput, DockwaveError, Refused
@@ -176,6 +177,36 @@ class ScriptedService:
         """The log of one campaign."""
         mine = [item for item in self.log if item.campaign_id == campaign_id and item.seq > after_seq]
         return [item for item in mine if host is None or item.host == host]
+
+    def audit_lines(self, after_seq: int, limit: int) -> Sequence[Line]:
+        """The log as it would be stored."""
+        return [line for line in self._chained() if line.seq > after_seq][:limit]
+
+    def audit_head(self) -> LogHead:
+        """The real head."""
+        lines = self._chained()
+        return LogHead(length=len(lines), chain=lines[-1].chain if lines else GENESIS)
+
+    def audit_newest(
+        self, *, campaign_id: str | None, people: bool, limit: int
+    ) -> Sequence[tuple[LoggedEvent, str]]:
+        """The newest lines, newest first."""
+        found = [
+            (item, self.kept[item.campaign_id].plan_hash if item.campaign_id in self.kept else "")
+            for item in reversed(self.log)
+            if campaign_id in {None, item.campaign_id} and ("by" in item.data or not people)
+        ]
+        return found[:limit]
+
+    def _chained(self) -> list[Line]:
+        lines: list[Line] = []
+        for item in self.log:
+            line = Line(
+                seq=item.seq, campaign_id=item.campaign_id, host=item.host, attempt_id=item.attempt_id,
+                at=item.at, kind=item.kind, data=data_text(dict(item.data)),
+            )  # fmt: skip
+            lines.append(replace(line, chain=link(lines[-1].chain if lines else GENESIS, line)))
+        return lines
 
     def why(self, campaign_id: str) -> Explanation:
         """The real explanation."""
