@@ -15,6 +15,7 @@ from pathlib import Path
 
 import redis
 
+from bench import audit
 from bench.loopback import Loopback
 from bench.peers import BarePool, ControlMaster
 from bench.reading import NAME
@@ -49,6 +50,7 @@ def main() -> int:
                 _through_the_queue(lab, server),
                 _memory_per_host(lab),
                 *_idle_agent(server),
+                *audit.rows(),
             ]
         finally:
             lab.stop()
