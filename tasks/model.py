@@ -43,6 +43,10 @@ class UndoClass(StrEnum):
     NONE = "none"
 
 
+#: how an undo's preview marks what it does not bring back
+GONE_FOR_GOOD = "gone for good"
+
+
 class Mode(StrEnum):
     """What an order asks of a host."""
 

@@ -16,14 +16,16 @@ import structlog
 
 from tasks.catalog import AnyProcedure, find, parse_params
 from tasks.connection import Connection
-from tasks.errors import DockwaveError, Refused, TransportError
+from tasks.errors import DockwaveError, TransportError
 from tasks.model import Mode
-from tasks.procedure import Draft, EngineStep, Facts, Params, Setting, Step
+from tasks.procedure import EngineStep, Facts, Params, Setting, Step
 from tasks.result import Finding, HostResult, Outcome, Severity, StepResult, StepState
 from tasks.wire import Order
 from workers import outcome
+from workers.approval import allowed, drifted, refuse_other_digest
 from workers.effects import Effects
 from workers.journal import Entry, EntryKind, HostPaths, HostRecord, Journal
+from workers.takeback import Target, find_target
 
 log = structlog.get_logger()
 
@@ -63,6 +65,8 @@ class Attempt:
         self._params: Params = parse_params(self._procedure, dict(order.params))
         self._effects = Effects(connection, order.attempt_id, self._journal.dir, beat=check)
         self._boot = ""
+        #: some step was begun, by this worker or an earlier one
+        self._began = False
         #: every step that ended, by key: the journal's own content, kept here so that it is read once
         self._ended: dict[str, StepResult] = {}
         #: ends of engine steps not written yet: they ride with the next intent, as losing one only means judging anew
@@ -77,11 +81,17 @@ class Attempt:
 
     def plan(self) -> HostResult:
         """Say what would be done now."""
+        if self.order.undo_of is not None:
+            return outcome.planned(
+                self._way_back(self.order.undo_of).preview(self._gather, self._params, self._setting)
+            )
         facts = self._gather(None)
         return outcome.planned(self._procedure.plan(facts, self._params, self._setting(None)))
 
     def recheck(self) -> HostResult:
         """Judge the host again as the attempt's own verification did, after the soak."""
+        if self.order.undo_of is not None:
+            return self._compared(self._way_back(self.order.undo_of))
         before = self._snapshot(self._journal)
         if before is None:
             return HostResult(outcome=Outcome.OK, summary="nothing was changed, nothing to check")
@@ -93,6 +103,7 @@ class Attempt:
     def apply(self, record: HostRecord) -> HostResult:
         """Carry the order out, or go on with it, to a journalled result; call under the host's lock."""
         self._boot = record.boot
+        self._began = any(entry.kind is EntryKind.INTENT for entry in record.entries)
         self._ended = {step.key: step for step in record.steps}
         self._take_over(record)
         try:
@@ -115,7 +126,8 @@ class Attempt:
         """Tell a clean failure from one that left the host different, by comparing with the snapshot."""
         steps = self._steps
         if self.order.mode is Mode.UNDO:
-            return outcome.failed(error, changed=True, steps=steps)
+            # an order that was refused before its first step left the host as it found it
+            return outcome.failed(error, changed=self._began, steps=steps)
         before = self._snapshot(self._journal)
         if before is None:
             return outcome.failed(error, steps=steps)
@@ -141,7 +153,7 @@ class Attempt:
                 self._record_end(ended)
 
     def _change(self) -> HostResult:
-        before = self._snapshot(self._journal)
+        before, strict = self._snapshot(self._journal), self._procedure.spec.strict
         self._stop_on_failed_step()
         skipped: tuple[StepResult, ...] = ()
         for _ in range(MAX_ROUNDS):
@@ -149,9 +161,9 @@ class Attempt:
             facts = self._gather(before)
             draft = self._procedure.plan(facts, self._params, self._setting(before))
             if before is None:
-                self._refuse_other_digest(draft)
-                skipped = self._drifted(facts, draft)
-            steps = self._allowed(draft)
+                refuse_other_digest(self.order, draft, strict=strict)
+                skipped = drifted(self.order, self._procedure, facts, draft)
+            steps = allowed(self.order, draft, strict=strict)
             if before is None:
                 if not steps:
                     return outcome.already_right(draft, skipped)
@@ -163,22 +175,35 @@ class Attempt:
 
     def _undo(self) -> HostResult:
         """Bring the host back to the snapshot of `undo_of`, and prove it by comparing."""
-        target = Journal(self._connection, self.order.undo_of or self.order.attempt_id, self._paths)
-        snapshot = self._snapshot(target)
-        if snapshot is None:
-            return HostResult(outcome=Outcome.UNDONE, summary="nothing was changed, nothing to undo")
+        target = self._way_back(self.order.undo_of or self.order.attempt_id)
+        if target.snapshot is None:
+            return self._compared(target)
         self._stop_on_failed_step()
         for number in range(MAX_ROUNDS):
             self._say("gather")
-            facts = self._gather(snapshot)
+            facts = self._gather(target.snapshot)
+            if not target.left(facts, self._snapshot(self._journal)):
+                break
             if number == 0 and self._snapshot(self._journal) is None:
                 self._journal.store("before.json", facts.model_dump_json().encode())
-            draft = self._procedure.undo(snapshot, facts, self._params, self._setting(snapshot))
+            setting = self._setting(target.snapshot)
+            draft = self._procedure.undo(target.snapshot, facts, self._params, setting)
             if not self._round(draft.steps):
                 break
         self._say("verify")
-        left = self._procedure.differences(snapshot, self._gather(snapshot))
-        return outcome.undone(self._steps, left, directory=target.dir)
+        return self._compared(target)
+
+    def _way_back(self, undo_of: str) -> Target:
+        """Find what that attempt left to return to; Refused when there is nothing, or the host has moved on."""
+        return find_target(self._connection, self._paths, self.order, undo_of, self._procedure)
+
+    def _compared(self, target: Target) -> HostResult:
+        """Compare the host with the snapshot it had to return to; only an empty list of differences is a proof."""
+        if target.snapshot is None:
+            return outcome.undone(self._steps, target, ())
+        now = self._gather(target.snapshot)
+        started = self._snapshot(self._journal) or now
+        return outcome.undone(self._steps, target, target.left(now, started), target.beyond(started))
 
     # -- rounds and steps ----------------------------------------------------------------------------------
 
@@ -188,6 +213,7 @@ class Attempt:
         for number, step in enumerate(todo):
             self._say(step.key, done=number, total=len(todo))
             self._check()
+            self._began = True
             self._write(self._entry(EntryKind.INTENT, key=step.key, intent=step))
             self._record_end(self._effects.apply(step), at_once=not isinstance(step, EngineStep))
             self._stop_on_failed_step()
@@ -218,45 +244,6 @@ class Attempt:
                     hint=f"The whole output is in {self._journal.dir} on the host.",
                 )
 
-    def _allowed(self, draft: Draft) -> tuple[Step, ...]:
-        """Only what was approved; nothing is ever added on the way."""
-        if self.order.approved is None:
-            return draft.steps
-        approved = frozenset(self.order.approved)
-        foreign = [step.key for step in draft.steps if step.key not in approved]
-        if foreign and self._procedure.spec.strict:
-            raise Refused(
-                f"The host now needs steps that were not approved: {', '.join(foreign[:5])}",
-                code="E_PLAN_STALE",
-                hint="Make a new plan.",
-            )
-        return tuple(step for step in draft.steps if step.key in approved)
-
-    def _refuse_other_digest(self, draft: Draft) -> None:
-        if not self._procedure.spec.strict or self.order.digest is None or not draft.steps:
-            return
-        if draft.digest != self.order.digest:
-            raise Refused(
-                f"The host changed since it was planned: it would now need {draft.summary or 'other steps'}",
-                code="E_PLAN_STALE",
-                hint="Make a new plan.",
-            )
-
-    def _drifted(self, facts: Facts, draft: Draft) -> tuple[StepResult, ...]:
-        """Approved objects that are no longer eligible, each with its reason."""
-        present = {step.key for step in draft.steps}
-        explain = getattr(self._procedure, "why_gone", None)
-        return tuple(
-            StepResult(
-                key=key,
-                title=key,
-                state=StepState.SKIPPED,
-                detail=explain(facts, key) if explain else "no longer needed or eligible",
-            )
-            for key in self.order.approved or ()
-            if key not in present
-        )
-
     # -- small things --------------------------------------------------------------------------------------
 
     @property
@@ -281,10 +268,10 @@ class Attempt:
         return facts
 
     def _setting(self, before: Facts | None) -> Setting:
-        owner = self.order.undo_of if self.order.mode is Mode.UNDO else None
+        owner = self.order.undo_of or self.order.attempt_id
         return Setting(
             attempt_id=self.order.attempt_id,
-            snapshot_dir=f"{self._paths.attempt(owner or self.order.attempt_id)}/snapshot",
+            snapshot_dir=f"{self._paths.attempt(owner)}/snapshot",
             protect=self.order.protect,
             before=before,
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tasks.errors import DockwaveError
 from tasks.procedure import Draft, Verdict
 from tasks.result import Finding, HostError, HostResult, Outcome, StepResult, StepState
+from workers.takeback import Target
 
 
 def planned(draft: Draft) -> HostResult:
@@ -60,17 +61,30 @@ def verified(
     return replace(result, outcome=Outcome.FAILED, error=error)
 
 
-def undone(steps: tuple[StepResult, ...], left: tuple[str, ...], *, directory: str) -> HostResult:
-    """An undo: proven by an empty list of differences, or failed with them."""
+def undone(
+    steps: tuple[StepResult, ...], target: Target, left: tuple[str, ...], beyond: tuple[str, ...] = ()
+) -> HostResult:
+    """An undo: proven by an empty list of differences, or failed with them; the list is in the result either way."""
+    data = {
+        "differences": list(left),
+        "compared": list(target.compared),
+        "snapshot": f"{target.attempt_id}, in {target.directory}",
+        "changed_by_others": list(beyond),
+    }
     if not left:
         summary = "equal to its snapshot again" if steps else "already equal to its snapshot"
-        return HostResult(outcome=Outcome.UNDONE, changed=bool(steps), steps=steps, summary=summary)
+        if target.snapshot is None:
+            summary = "nothing was changed, nothing to undo"
+        if beyond:
+            summary += f"; {len(beyond)} changes others made since are left as they are"
+        return HostResult(
+            outcome=Outcome.UNDONE, changed=bool(steps), steps=steps, summary=summary, data=data
+        )
     error = HostError(
         code="E_ROLLBACK_FAILED",
         message=f"{len(left)} differences from the snapshot remain: " + "; ".join(left[:5]),
-        hint=f"The snapshot is in {directory} on the host; this host needs a person.",
+        hint=f"The snapshot is in {target.directory} on the host; this host needs a person.",
     )
-    data = {"differences": list(left)}
     return HostResult(outcome=Outcome.FAILED, changed=True, steps=steps, error=error, data=data)
 
 

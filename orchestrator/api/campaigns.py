@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import LoggedEvent, Service
 from orchestrator.api.plans import Text
+from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.screens.sanitize import clean_json
 from orchestrator.screens.viewing import campaign_line, campaign_view
 from orchestrator.screens.views import CampaignView
@@ -48,7 +49,10 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
     @routes.get("/{reference}", response_model=None, responses={200: {"model": CampaignView}})
     def show(reference: Reference, detail: Literal["full", "summary"] = "full") -> Response:
         """One campaign, whole; `summary` cuts plans and results down for live views."""
-        view = campaign_view(service.campaign(reference), now(), full=detail == "full")
+        campaign = service.campaign(reference)
+        # only what is over can be undone, and live views ask often
+        undone_by = service.undone_by(campaign.id) if campaign.state in FINAL_CAMPAIGN else ()
+        view = campaign_view(campaign, now(), full=detail == "full", undone_by=undone_by)
         return answer(view.model_dump(mode="python"))
 
     @routes.get("/{reference}/plan")

@@ -11,6 +11,7 @@ from orchestrator.campaign.events import OperatorEvent
 from orchestrator.campaign.why import Explanation
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry
+from orchestrator.service.undoing import Undo
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease
 
@@ -87,6 +88,14 @@ class Service(Protocol):
 
     def retry(self, campaign_id: str, wish: Retry) -> str:
         """Plan again what a campaign left; the id of the new one."""
+        ...
+
+    def undo(self, campaign_id: str, wish: Undo) -> tuple[str, Mapping[str, str]]:
+        """Plan to take a finished campaign back; the id of the new one, and hosts that stay out with the reason."""
+        ...
+
+    def undone_by(self, campaign_id: str) -> Sequence[Campaign]:
+        """The campaigns that were planned to take this one back."""
         ...
 
     def release_host(self, host: str, by: str, reason: str) -> Lease:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import Field
@@ -10,9 +10,10 @@ from pydantic import Field
 from orchestrator.api.body import Body, reader
 from orchestrator.api.campaigns import Reference
 from orchestrator.api.contract import Service
-from orchestrator.api.plans import Text
+from orchestrator.api.plans import Seconds, Slots, Text, WaveNumber
 from orchestrator.campaign.events import OperatorEvent, PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
 from orchestrator.service.retrying import DEFAULT, Left, Retry
+from orchestrator.service.undoing import Undo
 
 HostName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,252}$", description="name of a host")]
 
@@ -47,6 +48,23 @@ class RetryBody(WhoBody):
 
     only: Annotated[list[Left], Field(default_factory=lambda: list(DEFAULT), min_length=1, max_length=8)]
     allow_unreachable: bool = False
+
+
+class UndoBody(WhoBody):
+    """What is taken back, and how fast; what is left out is as the campaign's own rollback has it."""
+
+    hosts: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=20_000)] | None = None
+    wave: WaveNumber | None = None
+    parallelism: Slots | None = None
+    delay_s: Seconds = 0.0
+    monitor_s: Seconds = 0.0
+    max_failures: Annotated[str, Field(max_length=32)] | None = None
+    allow_unreachable: Annotated[bool, Field(strict=True)] = False
+
+    def wish(self) -> Undo:
+        """The same for the service."""
+        hosts = None if self.hosts is None else tuple(dict.fromkeys(self.hosts))
+        return Undo(hosts=hosts, **self.model_dump(exclude={"hosts"}))
 
 
 def router(service: Service) -> APIRouter:
@@ -86,6 +104,12 @@ def router(service: Service) -> APIRouter:
             only=tuple(body.only), by=body.by, reason=body.reason, allow_unreachable=body.allow_unreachable
         )
         return {"id": service.retry(service.campaign(reference).id, wish)}
+
+    @routes.post("/campaigns/{reference}/undo", status_code=202)
+    def undo(reference: Reference, body: Annotated[UndoBody, Depends(reader(UndoBody))]) -> dict[str, Any]:
+        """Plan to bring the hosts of a finished campaign back; the plan is applied like any other."""
+        own, left_out = service.undo(service.campaign(reference).id, body.wish())
+        return {"id": own, "left_out": [{"host": host, "reason": why} for host, why in left_out.items()]}
 
     @routes.post("/hosts/{name}/release", status_code=202)
     def release(name: HostName, body: Annotated[ReasonBody, Depends(reader(ReasonBody))]) -> dict[str, str]:

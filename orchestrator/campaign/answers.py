@@ -114,9 +114,9 @@ def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now
     )
     if attempt.undo:
         return _undone(closed, result, now)
-    if result.outcome in {Outcome.OK, Outcome.CHANGED}:
+    if _promised(attempt, result):
         return _proven(campaign, closed, result, now)
-    # UNDONE as the answer to an apply is no proof of anything we asked for
+    # UNDONE as the answer to an apply is no proof of anything we asked for, nor is it one without its comparison
     error = result.error or _unexplained(result)
     if _untouched(closed, result):
         return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
@@ -137,9 +137,21 @@ def _dark(campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult
     return replace(moves.to(run, HostState.UNKNOWN, now), error=result.error or run.error)
 
 
+def _promised(attempt: Attempt, result: HostResult) -> bool:
+    """Whether the host is as it was ordered to be: changed and read back, or equal to the snapshot of an undo."""
+    if attempt.undo_of is not None:
+        return equal_to_snapshot(result)
+    return result.outcome in {Outcome.OK, Outcome.CHANGED}
+
+
+def equal_to_snapshot(result: HostResult) -> bool:
+    """Whether the result proves the way back: the host compared itself with the snapshot and found no difference."""
+    return result.outcome is Outcome.UNDONE and tuple(result.data.get("differences", ("not compared",))) == ()
+
+
 def _undone(run: HostRun, result: HostResult, now: datetime) -> HostRun:
     """Only a proven comparison with the snapshot is a rollback; anything else is a person's business."""
-    if result.outcome is Outcome.UNDONE:
+    if equal_to_snapshot(result):
         return replace(moves.to(run, HostState.ROLLED_BACK, now), changed=False)
     error = result.error or _unexplained(result)
     return moves.fail(run, HostState.NEEDS_HUMAN, error, now)
@@ -149,7 +161,7 @@ def _proven(campaign: Campaign, run: HostRun, result: HostResult, now: datetime)
     clean = replace(run, error=None)
     if campaign.kind is Kind.READ_ONLY:
         return moves.to(clean, HostState.SUCCEEDED, now)
-    if _untouched(run, result) and result.outcome is Outcome.OK:
+    if _untouched(run, result) and result.outcome is not Outcome.CHANGED:
         return moves.to(clean, HostState.ALREADY_RIGHT, now)
     changed = replace(clean, changed=True)
     if run.wave in campaign.rollback_waves:

@@ -229,6 +229,8 @@ class HostRun:
     #: digest of its dry run
     digest: str | None = None
     machine_id: str | None = None
+    #: in an undo campaign: the attempt whose snapshot this host returns to
+    undo_of: str | None = None
     undo: UndoClass = UndoClass.NONE
     #: its dry run, for people (tasks.procedure.Draft as JSON)
     plan: Mapping[str, Any] | None = None
@@ -294,6 +296,8 @@ class Campaign:
     protect: Protect = field(default_factory=Protect)
     author: str = ""
     reason: str = ""
+    #: the finished campaign this one takes back; "" for any other campaign
+    undoes: str = ""
     #: grows with every save; the store writes only if it is the one it read
     version: int = 0
 

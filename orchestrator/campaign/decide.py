@@ -156,7 +156,10 @@ class _Turn:
 
     def _dispatches(self, pending: Iterable[HostRun]) -> tuple[Dispatch, ...]:
         free = [run for run in pending if run.host.name not in self.around.blocked]
-        return tuple(Dispatch(host=run.host.name, number=_next_number(run)) for run in free[: self._room()])
+        return tuple(
+            Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of)
+            for run in free[: self._room()]
+        )
 
     # -- the end ---------------------------------------------------------------------------------------------
 

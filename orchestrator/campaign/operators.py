@@ -65,9 +65,11 @@ def objection(campaign: Campaign, event: OperatorEvent) -> Objection | None:
             reason=f"Campaign {campaign.id} is not at work yet ({campaign.state}): there is nothing to {word}",
             hint="Do not apply its plan, or plan without the hosts you do not want",
         )
+    if isinstance(event, RollbackAsked):
+        return _no_rollback(campaign, show)
     if campaign.state in FINAL_CAMPAIGN:
         return Objection(reason=f"Campaign {campaign.id} is over ({campaign.state})", hint=show)
-    if isinstance(event, RollbackAsked) or (isinstance(event, ResumeAsked) and held_by(campaign)):
+    if isinstance(event, ResumeAsked) and held_by(campaign):
         return None
     if campaign.state not in _GOING or stopped(campaign):
         why = campaign.stops[-1].rule if campaign.stops else "it was stopped"
@@ -98,6 +100,24 @@ def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
         return any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
     run = campaign.run_of(event.host)
     return campaign.state not in _PLANS and run is not None and run.state is HostState.SKIPPED
+
+
+def _no_rollback(campaign: Campaign, show: str) -> Objection | None:
+    """A way back is never taken back, and a finished campaign is taken back by another one."""
+    if campaign.undoes:
+        return Objection(
+            reason=f"Campaign {campaign.id} is itself the undo of {campaign.undoes}: a way back is not taken back",
+            hint=f"Stop it with `dockwave abort {campaign.id}`"
+            if campaign.state not in FINAL_CAMPAIGN
+            else f"To have the change again, plan it again: `dockwave show {campaign.undoes}` says what it was",
+        )
+    if campaign.state not in FINAL_CAMPAIGN:
+        return None
+    changed = any(run.changed for run in campaign.runs)
+    return Objection(
+        reason=f"Campaign {campaign.id} is over ({campaign.state}): a rollback turns campaigns at work",
+        hint=f"`dockwave undo {campaign.id}` brings back the hosts it changed" if changed else show,
+    )
 
 
 def _no_skip(campaign: Campaign, event: SkipAsked) -> Objection | None:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from orchestrator.campaign.campaign import Campaign, HostRun, RolloutPolicy
+from orchestrator.campaign.origin import Origin, going_back
 from orchestrator.campaign.policy import check_policy
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.waves import cut_waves
@@ -54,6 +55,8 @@ class PlanRequest:
     allow_unreachable: bool = False
     #: no host at all is fine
     allow_empty: bool = False
+    #: what it takes back, when it is an undo
+    origin: Origin | None = None
 
 
 def make_plan(
@@ -78,6 +81,7 @@ def make_plan(
         ]
     runs = [_excluded(run, (excluded or {}).get(run.host.name)) for run in runs]
     _check_reach(request, runs)
+    runs = [going_back(run, request.origin) for run in runs]
     runs, waves = _in_waves(runs, request.policy)
     return seal(
         Campaign(
@@ -95,6 +99,7 @@ def make_plan(
             protect=request.protect,
             author=request.author,
             reason=request.reason,
+            undoes=request.origin.campaign if request.origin is not None else "",
         )
     )
 
@@ -106,7 +111,7 @@ def seal(campaign: Campaign) -> Campaign:
 
 def plan_document(campaign: Campaign) -> dict[str, Any]:
     """Everything that is approved when the plan is: hosts, waves, keys, digests, parameters, policy, expiry; JSON."""
-    return {
+    document = {
         "version": DOCUMENT_VERSION,
         "campaign": campaign.id,
         "procedure": campaign.procedure,
@@ -122,6 +127,7 @@ def plan_document(campaign: Campaign) -> dict[str, Any]:
         "waves": campaign.waves,
         "hosts": [_host_document(run) for run in campaign.runs],
     }
+    return document | {"undoes": campaign.undoes} if campaign.undoes else document
 
 
 def canonical_json(document: Any) -> bytes:
@@ -252,7 +258,7 @@ def _in_waves(runs: Sequence[HostRun], policy: RolloutPolicy) -> tuple[list[Host
 
 
 def _host_document(run: HostRun) -> dict[str, Any]:
-    return {
+    document = {
         "host": _plain(asdict(run.host)),
         "wave": run.wave,
         "state": run.state.value,
@@ -264,6 +270,7 @@ def _host_document(run: HostRun) -> dict[str, Any]:
         "reason": run.reason,
         "dry_run": _dry_run(run.plan),
     }
+    return document if run.undo_of is None else document | {"undo_of": run.undo_of}
 
 
 def _dry_run(plan: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
 from orchestrator.campaign.usual_words import usual_words
 from orchestrator.campaign.window_words import windows_words
-from tasks.model import Kind, UndoClass
+from tasks.model import GONE_FOR_GOOD, Kind, UndoClass
 
 #: hosts named in one line at most
 SHOWN = 5
@@ -139,7 +139,10 @@ def _hosts(campaign: Campaign) -> Iterator[str]:
     counts = Counter(run.state for run in campaign.runs if run.wave == 0)
     change = sum(run.wave > 0 for run in campaign.runs)
     verb = "to be read" if campaign.kind is Kind.READ_ONLY else "to change"
-    parts = [f"{campaign.procedure} on {plural(len(campaign.runs), 'host')}: {change} {verb}"]
+    what = campaign.procedure
+    if campaign.undoes:
+        what, verb = f"undo of {campaign.undoes} ({campaign.procedure})", "to bring back to their snapshots"
+    parts = [f"{what} on {plural(len(campaign.runs), 'host')}: {change} {verb}"]
     for state, text in (
         (HostState.ALREADY_RIGHT, "already right"),
         (HostState.SKIPPED, "left out"),
@@ -177,7 +180,9 @@ def _pauses(campaign: Campaign) -> Iterator[str]:
         more = f", in the last wave for {last:g} s" if campaign.waves > 1 else ""
         first = policy.monitor_s if campaign.waves > 1 else last
         yield f"each changed host is watched for {first:g} s{more}, then read again"
-    if campaign.kind is not Kind.READ_ONLY and campaign.waves:
+    if campaign.undoes:
+        yield "a host that fails on its way back is left to a person: a way back is not taken back"
+    elif campaign.kind is not Kind.READ_ONLY and campaign.waves:
         back = "is rolled back" if policy.rollback_failed else "is left to a person"
         yield f"a host that was changed and then fails {back}"
         yield from _rollbacks(policy)
@@ -195,6 +200,9 @@ def _rollbacks(policy: RolloutPolicy) -> Iterator[str]:
 
 def _undo(campaign: Campaign) -> Iterator[str]:
     if campaign.kind is Kind.READ_ONLY:
+        return
+    if campaign.undoes:
+        yield from _stays_lost(campaign)
         return
     classes = Counter(run.undo for run in campaign.runs if run.wave > 0)
     for undo, text in _UNDO.items():
@@ -215,6 +223,17 @@ def _one_way(campaign: Campaign) -> Iterator[str]:
         return
     order = f"on {names(early)} they do not come last" if early else "they come last on every host"
     yield f"one-way: {plural(steps, 'step')} on {plural(hosts, 'host')} cannot be taken back; {order}"
+
+
+def _stays_lost(campaign: Campaign) -> Iterator[str]:
+    """What an undo cannot bring back, though its comparison with the snapshot may not see it."""
+    lost = [
+        run.host.name
+        for run, plan in _plans(campaign)
+        if any(GONE_FOR_GOOD in str(item.get("reason")) for item in plan.get("kept") or ())
+    ]
+    if lost:
+        yield f"CANNOT COME BACK, whole or in part: {names(lost)}; `--details` names what is gone for good"
 
 
 def _plans(campaign: Campaign) -> Iterator[tuple[HostRun, Mapping[str, Any]]]:

@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from orchestrator.cli import audit, campaign, catalogue, config, hosts, operate, plan, processes, show, trust
+from orchestrator.cli import (
+    audit,
+    campaign,
+    catalogue,
+    config,
+    hosts,
+    operate,
+    plan,
+    processes,
+    show,
+    trust,
+    undo,
+)
 
 app = typer.Typer(
     name="dockwave",
@@ -32,6 +44,7 @@ app.command(rich_help_panel=_CAMPAIGNS)(operate.pause)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.resume)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.skip)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.rollback)
+app.command(rich_help_panel=_CAMPAIGNS)(undo.undo)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.retry)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
 app.add_typer(audit.audit_app, name="audit", rich_help_panel=_CAMPAIGNS)

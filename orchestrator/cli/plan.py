@@ -145,7 +145,7 @@ def apply(
     view = session.client.campaign(file.campaign)
     accepted = confirm(session, view, yes=yes, allow_data_loss=allow_data_loss)
     start(session, {"document": file.raw.decode("ascii"), "sha256": file.hash}, accepted)
-    _after_start(session, view.id, output, watch=watch, timeout_s=seconds)
+    after_start(session, view.id, output, watch=watch, timeout_s=seconds)
 
 
 @command
@@ -180,13 +180,13 @@ def run(
     seconds = duration("--timeout", timeout)
     view = make(session, _asked(locals()))
     if output == "table" or not view.final:
-        _show_on_stderr(session, view, details=details)
+        show_on_stderr(session, view, details=details)
     if view.final:
         finish(session, view, output)
     accepted = confirm(session, view, yes=yes, allow_data_loss=allow_data_loss)
     answer = session.client.get(f"/v1/campaigns/{view.id}/plan")
-    start(session, _document(answer), accepted)
-    _after_start(session, view.id, output, watch=watch, timeout_s=seconds)
+    start(session, document_of(answer), accepted)
+    after_start(session, view.id, output, watch=watch, timeout_s=seconds)
 
 
 def _asked(values: dict[str, Any]) -> Any:
@@ -241,7 +241,8 @@ def _made(view: CampaignView) -> CampaignView:
     )
 
 
-def _document(answer: dict[str, Any]) -> dict[str, str]:
+def document_of(answer: dict[str, Any]) -> dict[str, str]:
+    """The very plan the API gave, as `apply` takes it."""
     from orchestrator.campaign.plan import canonical_json
 
     return {"document": canonical_json(answer["document"]).decode("ascii"), "sha256": answer["sha256"]}
@@ -262,7 +263,8 @@ def _show_plan(session: Session, view: CampaignView, output: str, *, details: bo
         session.print(plan_report.plan(view, details=details))
 
 
-def _show_on_stderr(session: Session, view: CampaignView, *, details: bool) -> None:
+def show_on_stderr(session: Session, view: CampaignView, *, details: bool) -> None:
+    """Show the plan before a person is asked; standard output stays free for the result."""
     from orchestrator.screens import plan_report
 
     session.print(plan_report.plan(view, details=details), progress=True)
@@ -273,7 +275,8 @@ def print_json(session: Session, view: CampaignView) -> None:
     session.data(view.model_dump_json(indent=2))
 
 
-def _after_start(session: Session, campaign_id: str, output: str, *, watch: bool, timeout_s: float) -> None:
+def after_start(session: Session, campaign_id: str, output: str, *, watch: bool, timeout_s: float) -> None:
+    """Follow it to its end, or say how to."""
     from orchestrator.cli.watch import follow
 
     if watch:

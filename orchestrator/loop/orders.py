@@ -30,8 +30,9 @@ def attempt_id(campaign_id: str, host: str, number: int) -> str:
 
 
 def order_of(campaign: Campaign, run: HostRun, attempt: Attempt) -> Sending:
-    """Give the order that does this attempt, or takes an earlier one back."""
-    return _sending(campaign, run, attempt, Mode.UNDO if attempt.undo else Mode.APPLY, attempt.expires_at)
+    """Give the order that does this attempt, or takes back an earlier one, of this campaign or of another."""
+    mode = Mode.APPLY if attempt.undo_of is None and not attempt.undo else Mode.UNDO
+    return _sending(campaign, run, attempt, mode, attempt.expires_at)
 
 
 def question_of(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, until: datetime) -> Sending:

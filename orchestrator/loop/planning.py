@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, RolloutPolicy, Stop
+from orchestrator.campaign.origin import Origin, going_back, origin_of
 from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
 from orchestrator.campaign.policy import check_policy
 from orchestrator.campaign.states import CampaignState, HostState
@@ -58,6 +59,8 @@ class NewPlan:
     ttl_s: float = 24 * 3600.0
     #: seconds after which silent hosts count as unreachable
     deadline_s: float = DEADLINE_S
+    #: what it takes back, when it is an undo
+    origin: Origin | None = None
 
 
 def request_of(campaign: Campaign, *, allow_unreachable: bool) -> PlanRequest:
@@ -78,6 +81,7 @@ def request_of(campaign: Campaign, *, allow_unreachable: bool) -> PlanRequest:
         allow_unreachable=allow_unreachable,
         # without leave nobody would have begun to plan
         allow_empty=True,
+        origin=origin_of(campaign),
     )
 
 
@@ -126,7 +130,7 @@ def begin(
         kind=kind,
         params=params,
         policy=asked.policy,
-        runs=tuple(_asked(campaign_id, host, kind, now, deadline) for host in asked.hosts),
+        runs=tuple(_asked(campaign_id, host, kind, now, deadline, asked.origin) for host in asked.hosts),
         waves=0,
         created_at=now,
         plan_expires_at=now + timedelta(seconds=asked.ttl_s),
@@ -134,11 +138,14 @@ def begin(
         protect=asked.protect,
         author=asked.author,
         reason=asked.reason,
+        undoes=asked.origin.campaign if asked.origin is not None else "",
     )
 
 
-def _asked(campaign_id: str, host: Host, kind: Kind, now: datetime, deadline: datetime) -> HostRun:
-    run = HostRun(host=host, wave=0, state=HostState.PENDING)
+def _asked(
+    campaign_id: str, host: Host, kind: Kind, now: datetime, deadline: datetime, origin: Origin | None
+) -> HostRun:
+    run = going_back(HostRun(host=host, wave=0, state=HostState.PENDING), origin)
     if kind is Kind.READ_ONLY:
         return run
     question = Attempt(
@@ -147,7 +154,7 @@ def _asked(campaign_id: str, host: Host, kind: Kind, now: datetime, deadline: da
         # planning is not fenced: it changes nothing
         epoch=1,
         undo=False,
-        undo_of=None,
+        undo_of=run.undo_of,
         ordered_at=now,
         sent_at=now,
         expires_at=deadline,

@@ -82,7 +82,7 @@ def headline(view: CampaignView, now: datetime) -> Text:
 
 def result(view: CampaignView, now: datetime, *, details: bool = False) -> RenderableType:
     """What came of it: one line per host (or per group of like hosts), why it stopped, the totals last."""
-    parts: list[RenderableType] = [_table(view)]
+    parts: list[RenderableType] = [_table(view), *undo_lines(view)]
     if details:
         parts += [_steps(host) for wave in view.waves for host in wave.hosts]
     for stop in view.stops:
@@ -102,6 +102,12 @@ def result(view: CampaignView, now: datetime, *, details: bool = False) -> Rende
     parts += [Text.assemble(("warned  ", "bold"), plain(line)) for line in view.notices]
     parts.append(totals(view, now))
     return Group(*parts)
+
+
+def undo_lines(view: CampaignView) -> list[Text]:
+    """Which campaign it takes back, and which ones take it back."""
+    lines = [Text(f"undoes {view.undoes}: `dockwave show {view.undoes}`")] if view.undoes else []
+    return lines + [Text(f"undone by {item.id} ({item.state.replace('_', ' ')})") for item in view.undone_by]
 
 
 def totals(view: CampaignView, now: datetime) -> Text:

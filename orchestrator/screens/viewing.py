@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from orchestrator.screens.views import (
     SlowestView,
     StopView,
     TotalsView,
+    UndoneByView,
     WaveView,
 )
 from tasks.result import HostError, HostResult, Outcome
@@ -54,7 +55,9 @@ FAILED_HOST = frozenset(
 )
 
 
-def campaign_view(campaign: Campaign, now: datetime, *, full: bool = True) -> CampaignView:
+def campaign_view(
+    campaign: Campaign, now: datetime, *, full: bool = True, undone_by: Sequence[Campaign] = ()
+) -> CampaignView:
     """The campaign as everybody sees it; without `full`, plans and results are cut down to their summaries."""
     return CampaignView(
         id=campaign.id,
@@ -65,6 +68,10 @@ def campaign_view(campaign: Campaign, now: datetime, *, full: bool = True) -> Ca
         params=dict(campaign.params),
         author=campaign.author,
         reason=campaign.reason,
+        undoes=campaign.undoes,
+        undone_by=[
+            UndoneByView(id=item.id, state=item.state) for item in undone_by if item.started_at is not None
+        ],
         created_at=campaign.created_at,
         started_at=campaign.started_at,
         ended_at=campaign.ended_at,
@@ -142,6 +149,7 @@ def host_view(run: HostRun, *, full: bool = True) -> HostView:
         total=attempt.total if attempt else 0,
         heard_at=attempt.heard_at if attempt else None,
         soak_until=run.soak_until,
+        undo_of=run.undo_of,
         undo=run.undo,
         plan=_plan(run.plan, full=full),
         attempts=[_attempt(item) for item in run.attempts] if full else [],

@@ -75,6 +75,8 @@ class HostView(View):
     #: last sign of life
     heard_at: datetime | None
     soak_until: datetime | None
+    #: in an undo: the attempt whose snapshot it returns to
+    undo_of: str | None
     #: worst undo class of its planned steps
     undo: str
     #: its dry run (tasks.procedure.Draft as JSON), shortened to numbers unless the full view is asked for
@@ -155,6 +157,13 @@ class ProgressView(View):
     last_bad: str
 
 
+class UndoneByView(View):
+    """A campaign that was started to take another one back."""
+
+    id: str
+    state: str
+
+
 class CampaignView(View):
     """One campaign, whole."""
 
@@ -167,6 +176,10 @@ class CampaignView(View):
     params: dict[str, Any]
     author: str
     reason: str
+    #: the campaign it takes back; "" when it is no undo
+    undoes: str
+    #: campaigns that were started to take it back, oldest first
+    undone_by: list[UndoneByView]
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None

@@ -18,6 +18,8 @@ from orchestrator.store.records import Lease, LoggedEvent
 from orchestrator.store.store import Reader, Store
 from tasks.errors import BadInput, Refused
 
+#: line in the log of a campaign that somebody wants to take back; names the new campaign
+UNDO_ASKED = "undo-asked"
 #: seconds after which a waiting reader looks for itself: the line may come from another process
 _LOOK_S = 1.0
 
@@ -52,6 +54,13 @@ class Reading:
         """Give the newest campaigns, newest first."""
         with self._store.read() as reader:
             found = (self._shelf.get(reader, campaign_id) for campaign_id in reader.newest(limit))
+            return tuple(campaign for campaign in found if campaign is not None)
+
+    def undone_by(self, campaign_id: str) -> tuple[Campaign, ...]:
+        """Give the campaigns that were planned to take this one back, oldest first."""
+        with self._store.read() as reader:
+            lines = reader.events_after(0, campaign_id=campaign_id, kind=UNDO_ASKED)
+            found = (self._shelf.get(reader, str(line.data["campaign"])) for line in lines)
             return tuple(campaign for campaign in found if campaign is not None)
 
     def document(self, campaign_id: str) -> tuple[bytes, str]:

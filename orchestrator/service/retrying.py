@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.origin import origin_of
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
 from orchestrator.loop.planning import NewPlan
 from tasks.errors import Refused
@@ -75,4 +76,5 @@ def again(campaign: Campaign, wish: Retry) -> NewPlan:
         reason=wish.reason or f"retry of {campaign.id}",
         allow_unreachable=wish.allow_unreachable,
         timeout_s=campaign.timeout_s,
+        origin=origin_of(campaign),
     )

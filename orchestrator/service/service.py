@@ -22,8 +22,9 @@ from orchestrator.loop.leading import Lead
 from orchestrator.loop.planning import NewPlan
 from orchestrator.loop.turn import Turn, commit, kind_of, observe_event
 from orchestrator.service.applying import canonical, edited, refusal
-from orchestrator.service.reading import Reading
+from orchestrator.service.reading import UNDO_ASKED, Reading
 from orchestrator.service.retrying import Retry, again
+from orchestrator.service.undoing import Undo, way_back
 from orchestrator.store.records import Lease, LogEntry
 from orchestrator.store.store import Reader, Store, Writer
 from tasks import catalog
@@ -75,7 +76,13 @@ class Service(Reading):
             )
             data = {"procedure": campaign.procedure, "hosts": len(campaign.runs), "by": campaign.author}
             line = LogEntry(kind="plan-asked", at=now, campaign_id=campaign.id, data=data)
-            writer.save(None, campaign, [line])
+            lines = [line]
+            if request.origin is not None:
+                asked = {"campaign": campaign.id, "by": campaign.author, "reason": campaign.reason}
+                lines.append(
+                    LogEntry(kind=UNDO_ASKED, at=now, campaign_id=request.origin.campaign, data=asked)
+                )
+            writer.save(None, campaign, lines)
             writer.ask_plan(campaign.id, {"allow_unreachable": request.allow_unreachable})
         self._changed()
         return campaign.id
@@ -137,6 +144,12 @@ class Service(Reading):
     def retry(self, campaign_id: str, wish: Retry) -> str:
         """Plan again what the campaign did not prove; gives the id of the new campaign."""
         return self.plan(again(self.campaign(campaign_id), wish))
+
+    def undo(self, campaign_id: str, wish: Undo) -> tuple[str, Mapping[str, str]]:
+        """Plan to take a finished campaign back; gives the id of the new campaign, and why hosts stay out of it."""
+        campaign = self.campaign(campaign_id)
+        back = way_back(campaign, wish, leases=self.leases(), others=self.undone_by(campaign.id))
+        return self.plan(back.request), back.left_out
 
     def release_host(self, host: str, by: str, reason: str) -> Lease:
         """Let campaigns change a host again that one of them left to a person; logged with its reason."""

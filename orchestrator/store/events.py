@@ -83,6 +83,7 @@ def after(
     *,
     campaign_id: str | None = None,
     host: str | None = None,
+    kind: str | None = None,
     limit: int = 1000,
 ) -> tuple[LoggedEvent, ...]:
     """Give the lines above this number, oldest first, at most `limit`."""
@@ -91,6 +92,8 @@ def after(
         query = query.where(EVENTS.c.campaign_id == campaign_id)
     if host is not None:
         query = query.where(EVENTS.c.host == host)
+    if kind is not None:
+        query = query.where(EVENTS.c.kind == kind)
     return tuple(_logged(row) for row in connection.execute(query))
 
 

@@ -54,10 +54,16 @@ class Reader:
         return events.last_seq(self.connection)
 
     def events_after(
-        self, seq: int, *, campaign_id: str | None = None, host: str | None = None, limit: int = 1000
+        self,
+        seq: int,
+        *,
+        campaign_id: str | None = None,
+        host: str | None = None,
+        kind: str | None = None,
+        limit: int = 1000,
     ) -> tuple[LoggedEvent, ...]:
         """Give the lines of the log above this number."""
-        return events.after(self.connection, seq, campaign_id=campaign_id, host=host, limit=limit)
+        return events.after(self.connection, seq, campaign_id=campaign_id, host=host, kind=kind, limit=limit)
 
     def past(self, procedure: str) -> tuple[Past, ...]:
         """Give the hosts on which this procedure succeeded lately, with how long it took."""

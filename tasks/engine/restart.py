@@ -10,7 +10,7 @@ from tasks.connection import Connection
 from tasks.engine import preconditions as must
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.proof import downtime_s
-from tasks.engine.returning import differences, return_draft
+from tasks.engine.returning import beyond_undo, compared, differences, return_draft
 from tasks.engine.running import Comparison, at_risk, compare
 from tasks.engine.start_budget import refuse_if_spent, restart_steps, start_steps
 from tasks.model import Kind, UndoClass
@@ -111,6 +111,14 @@ class Restart:
     def differences(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
         """Compare containers, configuration and the running version with the first reading."""
         return differences(before, now)
+
+    def beyond_undo(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
+        """What others changed since, where it stands before an undo begins."""
+        return beyond_undo(before, now)
+
+    def compared(self, before: HostFacts) -> tuple[str, ...]:
+        """What the comparison with the snapshot covers."""
+        return compared(before)
 
     def _judge(self, facts: HostFacts, params: RestartParams) -> None:
         must.require_changeable(facts)

@@ -91,6 +91,40 @@ def differences(before: HostFacts, now: HostFacts) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def beyond_undo(before: HostFacts, now: HostFacts) -> tuple[str, ...]:
+    """Those differences no step of ours makes or removes: other packages, and containers, images, volumes gone.
+
+    A change that was proven left none of them, so where they stand before an undo begins, others made them since.
+    """
+    others = frozenset(other_differences(before, now, allowed=()))
+    objects = ("container ", "image ", "volume ", "network ")
+    return tuple(
+        line
+        for line in differences(before, now)
+        if line in others or (line.startswith(objects) and line.endswith(" is gone"))
+    )
+
+
+def compared(before: HostFacts) -> tuple[str, ...]:
+    """What the comparison with this snapshot covers, for people, one line each."""
+    packages = before.versions()
+    lines = [
+        f"{len(packages)} engine packages: version, hold and mark",
+        f"{len(before.installed.versions(without=ALL_NAMES))} other packages: version",
+        f"{len(before.files)} configuration files: bytes and mode",
+    ]
+    daemon = before.engine.daemon
+    if daemon is None:
+        return tuple(lines)
+    return (
+        *lines,
+        f"{len(daemon.containers)} containers: id, and that those that ran run",
+        f"{len(daemon.images)} images: digest of each",
+        f"{len(daemon.volumes)} volumes, {len(daemon.networks)} networks: present",
+        f"the engine that runs: {daemon.server_version}",
+    )
+
+
 def leaving(before: HostFacts, now: HostFacts) -> tuple[str, ...]:
     """Packages the change brought, which the snapshot does not have, sorted."""
     brought = set(ALL_NAMES)

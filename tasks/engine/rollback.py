@@ -16,7 +16,15 @@ from tasks.engine.goal import SNAPSHOT_PATTERN, Goal, find_goal
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.marks import mark_steps
 from tasks.engine.proof import prove
-from tasks.engine.returning import differences, leaving, moving_back, return_draft, swap_steps
+from tasks.engine.returning import (
+    beyond_undo,
+    compared,
+    differences,
+    leaving,
+    moving_back,
+    return_draft,
+    swap_steps,
+)
 from tasks.engine.running import at_risk
 from tasks.engine.start_budget import start_steps
 from tasks.engine.transaction import APT_ENV, Action, downgrade_argv, unexpected
@@ -158,6 +166,14 @@ class Rollback:
     def differences(self, before: RollbackFacts, now: RollbackFacts) -> tuple[str, ...]:
         """Compare with the snapshot taken before this rollback."""
         return differences(before, now)
+
+    def beyond_undo(self, before: RollbackFacts, now: RollbackFacts) -> tuple[str, ...]:
+        """What others changed since, where it stands before an undo begins."""
+        return beyond_undo(before, now)
+
+    def compared(self, before: RollbackFacts) -> tuple[str, ...]:
+        """What the comparison with the snapshot covers."""
+        return compared(before)
 
     def _judge(self, facts: RollbackFacts, params: RollbackParams, target: Mapping[str, str]) -> None:
         must.require_containers_kept(facts, accepted=params.allow_container_stop)

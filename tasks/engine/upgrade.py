@@ -16,7 +16,7 @@ from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.marks import mark_step, mark_steps
 from tasks.engine.proof import prove
 from tasks.engine.resolve import Request
-from tasks.engine.returning import configure_step, differences, return_draft
+from tasks.engine.returning import beyond_undo, compared, configure_step, differences, return_draft
 from tasks.engine.running import at_risk
 from tasks.engine.transaction import APT_ENV, install_argv, pinned, update_argv
 from tasks.engine.version import DebianVersion, PackageName, VersionPrefix, same_release, upstream
@@ -143,6 +143,14 @@ class Upgrade:
     def differences(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
         """Compare with the snapshot."""
         return differences(before, now)
+
+    def beyond_undo(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
+        """What others changed since, where it stands before an undo begins."""
+        return beyond_undo(before, now)
+
+    def compared(self, before: HostFacts) -> tuple[str, ...]:
+        """What the comparison with the snapshot covers."""
+        return compared(before)
 
 
 def _before(facts: HostFacts, setting: Setting) -> HostFacts:

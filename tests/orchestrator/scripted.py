@@ -25,6 +25,7 @@ from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry, again
+from orchestrator.service.undoing import Undo, way_back
 from orchestrator.store.chain import GENESIS, Line, LogHead, data_text, link
 from orchestrator.store.records import Lease, LoggedEvent
 from tasks import catalog
@@ -99,6 +100,7 @@ class ScriptedService:
                 author=request.author,
                 reason=request.reason,
                 allow_empty=request.allow_empty,
+                origin=request.origin,
             ),
             {host.name: answer for host in request.hosts},
         )
@@ -161,6 +163,15 @@ class ScriptedService:
     def retry(self, campaign_id: str, wish: Retry) -> str:
         """The real request, planned at once."""
         return self.plan(again(self.kept[campaign_id], wish))
+
+    def undo(self, campaign_id: str, wish: Undo) -> tuple[str, Mapping[str, str]]:
+        """The real request, planned at once."""
+        back = way_back(self.kept[campaign_id], wish, others=self.undone_by(campaign_id))
+        return self.plan(back.request), back.left_out
+
+    def undone_by(self, campaign_id: str) -> Sequence[Campaign]:
+        """Those that take it back."""
+        return [item for item in self.kept.values() if item.undoes == campaign_id]
 
     def release_host(self, host: str, by: str, reason: str) -> Lease:
         """Note it."""

@@ -26,6 +26,11 @@ def failed(*, changed: bool) -> HostResult:
     return HostResult(outcome=Outcome.FAILED, changed=changed, error=error)
 
 
+def undone(*, changed: bool = True) -> HostResult:
+    """What a host says that compared itself with its snapshot and found no difference."""
+    return HostResult(outcome=Outcome.UNDONE, changed=changed, data={"differences": []}, summary="as it was")
+
+
 def report(order: Order, kind: ReportKind, result: HostResult | None = None, *, seq: int = 0) -> Report:
     """A report about this order."""
     return Report(
@@ -79,9 +84,7 @@ class ScriptedHosts:
         name = order.host.name
         self.epochs[name] = order.epoch
         self.effects[order.attempt_id] += 1
-        result = (
-            HostResult(outcome=Outcome.UNDONE) if order.mode is Mode.UNDO else self.script.get(name, ok())
-        )
+        result = undone() if order.mode is Mode.UNDO else self.script.get(name, ok())
         self.journal[order.attempt_id] = self._identified(name, result)
         return [
             report(order, ReportKind.ACCEPTED, seq=1),

@@ -208,13 +208,23 @@ def test_undo_returns_to_the_snapshot_and_proves_it(bench: Bench) -> None:
     bench.result(bench.order(1, params={"never_right": True}))
     result = bench.result(bench.order(2, mode=Mode.UNDO, undo_of="c1/machine/1", approved=None))
     assert result.outcome is Outcome.UNDONE
+    assert result.data["differences"] == []
     assert bench.file.read_text() == "before\n"
 
 
 def test_undo_of_an_attempt_that_changed_nothing_is_a_no_op(bench: Bench) -> None:
+    bench.result(bench.order(1, params={"lines": 0}, approved=()))
     result = bench.result(bench.order(2, mode=Mode.UNDO, undo_of="c1/machine/1", approved=None))
     assert (result.outcome, result.changed) == (Outcome.UNDONE, False)
+    assert result.data["differences"] == []
     assert bench.machine.started == []
+
+
+def test_undo_of_an_attempt_the_host_has_no_record_of_proves_nothing(bench: Bench) -> None:
+    result = bench.result(bench.order(2, mode=Mode.UNDO, undo_of="c1/machine/1", approved=None))
+    assert (result.outcome, result.changed) == (Outcome.FAILED, False)
+    assert result.error is not None
+    assert result.error.code == "E_SNAPSHOT_MISSING"
 
 
 def test_a_check_after_the_soak_sees_what_broke_since(bench: Bench) -> None:

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from orchestrator.campaign.events import PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
-from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.states import CampaignState, HostState
 from tests.orchestrator.api.test_routes import planned
-from tests.orchestrator.scripted import ScriptedService
+from tests.orchestrator.scripted import ScriptedService, finished
 
 
 def _running(client: httpx.Client, service: ScriptedService) -> str:
@@ -56,6 +56,10 @@ def test_what_cannot_be_done_now_is_409_with_a_fix(
         ("campaigns/{}/skip", {"host": "-rf"}),
         ("campaigns/{}/retry", {"only": ["everything"]}),
         ("campaigns/{}/retry", {"only": []}),
+        ("campaigns/{}/undo", {"hosts": "web-1"}),
+        ("campaigns/{}/undo", {"wave": 0}),
+        ("campaigns/{}/undo", {"parallelism": 0}),
+        ("campaigns/{}/undo", {"force": True}),
         ("hosts/web-1/release", {}),
         ("hosts/web-1/release", {"reason": ""}),
         ("hosts/-x/release", {"reason": "mended"}),
@@ -81,6 +85,27 @@ def test_a_retry_is_a_new_plan(client: httpx.Client, service: ScriptedService) -
     answer = client.post(f"/v1/campaigns/{own}/retry", json={"by": "me", "only": ["not-started"]})
     assert answer.status_code == 202
     assert [host.name for host in service.requests[-1].hosts] == ["web-2"]
+
+
+def test_an_undo_is_a_new_plan_that_names_what_it_takes_back(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    own = planned(client)
+    running = client.post(f"/v1/campaigns/{own}/undo", json={})
+    assert (running.status_code, running.json()["code"]) == (409, "E_NOT_NOW")
+    service.move(own, state=CampaignState.COMPLETE)
+    nothing = client.post(f"/v1/campaigns/{own}/undo", json={})
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "E_NOTHING_LEFT")
+    run = service.kept[own].runs[1]
+    service.move_host(
+        own, "web-2", state="SUCCEEDED", changed=True, attempts=finished(run, HostState.SUCCEEDED).attempts
+    )
+    answer = client.post(f"/v1/campaigns/{own}/undo", json={"by": "me", "hosts": ["web-2"]})
+    assert answer.status_code == 202
+    assert {item["host"] for item in answer.json()["left_out"]}.isdisjoint({"web-2"})
+    shown = client.get(f"/v1/campaigns/{answer.json()['id']}").json()
+    assert shown["undoes"] == own
+    assert [host["undo_of"] for wave in shown["waves"] for host in wave["hosts"]] == ["c/web-2/1"]
 
 
 def test_hosts_are_released_and_accepted_with_a_reason(

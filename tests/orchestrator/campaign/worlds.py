@@ -39,7 +39,7 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 OK = HostResult(outcome=Outcome.OK)
 CHANGED = HostResult(outcome=Outcome.CHANGED, changed=True)
-UNDONE = HostResult(outcome=Outcome.UNDONE, changed=True)
+UNDONE = HostResult(outcome=Outcome.UNDONE, changed=True, data={"differences": ()})
 
 
 def failed(*, changed: bool, code: str = "E_STEP_FAILED", message: str = "it broke") -> HostResult:

@@ -10,7 +10,7 @@ from orchestrator.campaign.events import PauseAsked, ResumeAsked
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.planfile import read_plan
 from tests.orchestrator.cli.conftest import Dockwave
-from tests.orchestrator.scripted import ScriptedService, finished
+from tests.orchestrator.scripted import NOON, ScriptedService, finished
 
 
 @pytest.fixture
@@ -83,6 +83,25 @@ def test_a_retry_writes_a_plan_of_what_was_left(
     assert f"inherits procedure, parameters, policy and protection of {running}" in done.stderr
     assert read_plan(tmp_path / "again.plan").campaign != running
     assert [host.name for host in service.requests[-1].hosts] == ["web-2"]
+
+
+def test_an_undo_shows_what_comes_back_before_it_asks(
+    dockwave: Dockwave, service: ScriptedService, running: str
+) -> None:
+    assert dockwave("undo", running).exit_code == 2, "it is not over"
+    service.move(running, state=CampaignState.COMPLETE, started_at=NOON)
+    asked = dockwave("undo", running, "--reason", "wrong release")
+    assert asked.exit_code == 2
+    assert "Nobody is at the terminal" in asked.stderr
+    assert f"undo of {running} (engine.restart) on 1 host" in asked.stderr
+    assert "web-2: not changed" in asked.stderr
+    assert service.applied == []
+    done = dockwave("undo", running, "--host", "WEB-1", "--yes", "--no-watch", "--allow-data-loss")
+    assert done.exit_code == 0
+    assert service.kept[service.applied[-1][0]].undoes == running
+    assert f"undone by {service.applied[-1][0]}" in dockwave("show", running).stdout
+    for bad in (("--wave", "0"), ("--host", "db-1"), ("--parallel", "0"), ("--delay", "soon")):
+        assert dockwave("undo", running, *bad).exit_code == 2
 
 
 def test_hosts_are_released_and_accepted_with_a_reason_only(

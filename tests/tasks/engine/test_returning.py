@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.engine.files import ConfigFile
 from tasks.engine.host_facts import HostFacts
-from tasks.engine.returning import differences, leaving, return_draft
+from tasks.engine.returning import beyond_undo, compared, differences, leaving, return_draft
 from tasks.engine.upgrade import PROCEDURE, UpgradeParams
 from tasks.errors import Refused
 from tasks.facts.engine import EngineState
@@ -195,3 +195,19 @@ def test_after_a_reboot_a_container_without_a_policy_is_excused_and_others_are_n
     lines = differences(BEFORE, rebooted)
     assert "container app1 ran and is exited" in lines
     assert not [line for line in lines if "norestart" in line]
+
+
+def test_only_what_no_step_of_ours_makes_counts_as_changed_by_others() -> None:
+    assert BEFORE.engine.daemon is not None
+    assert differences(BEFORE, UPGRADED)
+    assert beyond_undo(BEFORE, UPGRADED) == (), "what the upgrade did is ours"
+    images = BEFORE.engine.daemon.images
+    volumes = BEFORE.engine.daemon.volumes
+    with_more = _daemon(BEFORE, images=(*images, "sha256:" + "c" * 64), volumes=(*volumes, "gone"))
+    assert beyond_undo(with_more, UPGRADED) == ("image sha256:cccccccccccc is gone", "volume gone is gone")
+
+
+def test_the_proof_names_what_was_compared() -> None:
+    text = "\n".join(compared(BEFORE))
+    for word in ("version, hold and mark", "bytes and mode", "containers: id", "images: digest", "volumes"):
+        assert word in text

@@ -1,0 +1,255 @@
+"""A finished campaign is taken back by a new one: which hosts, in which order, and how it ends; on both databases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import AbortAsked, RollbackAsked
+from orchestrator.campaign.states import FINAL_CAMPAIGN
+from orchestrator.screens.viewing import campaign_view
+from orchestrator.service.retrying import Left, Retry
+from orchestrator.service.undoing import Undo
+from orchestrator.store.store import Store
+from tasks.errors import BadInput, DockwaveError, Refused
+from tasks.model import Mode
+from tasks.procedure import Draft
+from tasks.result import HostError, HostResult, Outcome
+from tests.support.control import Control
+from tests.support.hosts import failed, undone
+
+THREE = ("web-1", "web-2", "web-3")
+EQUAL = HostResult(
+    outcome=Outcome.OK, plan=Draft(summary="already equal to its snapshot").model_dump(mode="json")
+)
+MOVED = HostResult(
+    outcome=Outcome.SKIPPED, error=HostError(code="E_HOST_MOVED_ON", message="changed again by c2/web-2/1")
+)
+
+
+def _final(campaign: Campaign) -> bool:
+    return campaign.state in FINAL_CAMPAIGN
+
+
+@pytest.fixture
+def control(store: Store) -> Control:
+    """A control plane on each kind of database."""
+    return Control(store)
+
+
+def _done(control: Control, **policy: object) -> str:
+    wanted: dict[str, Any] = {"waves": "1", "parallelism": 1} | policy
+    own = control.apply(THREE, **wanted)
+    control.run(own, _final)
+    return own
+
+
+def _planned(control: Control, own: str, wish: Undo | None = None) -> str:
+    new, _ = control.service.undo(own, wish or Undo(by="anna", reason="wrong release"))
+    control.run(new, lambda campaign: campaign.state != "PLANNING")
+    return new
+
+
+def _applied(control: Control, new: str) -> Campaign:
+    document, _ = control.service.document(new)
+    control.service.apply(document, "anna")
+    return control.run(new, _final)
+
+
+def test_every_changed_host_returns_to_its_own_snapshot_the_last_wave_first(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    seen = len(control.hosts.orders)
+    after = _applied(control, new)
+    assert control.states(new) == {"": "COMPLETE"} | dict.fromkeys(THREE, "SUCCEEDED")
+    orders = [order for order in control.hosts.orders[seen:] if order.mode is Mode.UNDO]
+    assert [(order.host.name, order.undo_of) for order in orders] == [
+        (name, f"{own}/{name}/1") for name in reversed(THREE)
+    ]
+    assert after.undoes == own
+    assert [run.wave for run in after.runs] == [1, 2, 3]
+    assert all(order.machine_id for order in orders)
+    assert [item.id for item in control.service.undone_by(own)] == [new]
+    view = campaign_view(control.service.campaign(own), control.clock(), undone_by=[after])
+    assert [(item.id, item.state) for item in view.undone_by] == [(new, "COMPLETE")]
+    assert "undo-asked" in control.kinds(own)
+
+
+def test_the_document_that_is_approved_names_what_is_taken_back(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    document, _ = control.service.document(new)
+    assert f'"undoes":"{own}"'.encode() in document
+    assert f'"undo_of":"{own}/web-1/1"'.encode() in document
+    said = campaign_view(control.service.campaign(new), control.clock()).words
+    assert said[0].startswith(f"undo of {own} (engine.restart) on 3 hosts: 3 to bring back")
+    assert "a host that fails on its way back is left to a person: a way back is not taken back" in said
+
+
+def test_a_host_equal_to_its_snapshot_is_already_right_and_one_that_moved_on_is_left_out(
+    control: Control,
+) -> None:
+    own = _done(control)
+    control.hosts.plans = {"web-1": EQUAL, "web-2": MOVED}
+    new = _planned(control, own)
+    _applied(control, new)
+    states = control.states(new)
+    assert (states["web-1"], states["web-2"], states["web-3"]) == ("ALREADY_RIGHT", "SKIPPED", "SUCCEEDED")
+    assert control.run_of(new, "web-2").reason == "E_HOST_MOVED_ON: changed again by c2/web-2/1"
+
+
+def test_a_host_that_finds_itself_equal_when_it_is_ordered_is_already_right(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    control.hosts.journal[f"{new}/web-3/1"] = undone(changed=False)
+    _applied(control, new)
+    assert control.states(new)["web-3"] == "ALREADY_RIGHT"
+
+
+def test_an_answer_without_an_empty_list_of_differences_is_no_proof(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    control.hosts.journal[f"{new}/web-3/1"] = HostResult(outcome=Outcome.UNDONE, changed=True)
+    _applied(control, new)
+    states = control.states(new)
+    assert (states["web-3"], states["web-1"]) == ("NEEDS_HUMAN", "SUCCEEDED")
+    assert [lease.host for lease in control.service.leases()] == ["web-3"], "nobody changes it before a look"
+
+
+def test_a_host_that_fails_on_its_way_back_keeps_no_other_from_it(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    control.hosts.journal[f"{new}/web-3/1"] = failed(changed=True)
+    _applied(control, new)
+    states = control.states(new)
+    assert states == {
+        "": "COMPLETE_WITH_EXCEPTIONS",
+        "web-1": "SUCCEEDED",
+        "web-2": "SUCCEEDED",
+        "web-3": "NEEDS_HUMAN",
+    }
+    assert not any(attempt.undo for run in control.service.campaign(new).runs for attempt in run.attempts)
+    with pytest.raises(Refused, match="kept by campaign"):
+        control.service.undo(own, Undo(hosts=("web-3",)))
+
+
+def test_it_stops_when_more_hosts_fail_than_the_person_tolerates(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own, Undo(max_failures="0"))
+    control.hosts.journal[f"{new}/web-3/1"] = failed(changed=True)
+    _applied(control, new)
+    assert control.states(new)["web-1"] == "CANCELLED"
+
+
+def test_an_undo_is_not_undone_and_not_rolled_back(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    document, _ = control.service.document(new)
+    control.service.apply(document, "anna")
+    control.tick()
+    with pytest.raises(Refused, match="a way back is not taken back"):
+        control.service.operate(new, RollbackAsked(by="anna", reason="no"))
+    with pytest.raises(Refused, match="back already"):
+        control.service.undo(own, Undo())
+    control.run(new, _final)
+    with pytest.raises(Refused) as refused:
+        control.service.undo(new, Undo())
+    assert refused.value.code == "E_UNDO_OF_UNDO"
+
+
+def test_only_the_named_hosts_or_one_wave_go_back(control: Control) -> None:
+    own = _done(control)
+    one = _planned(control, own, Undo(hosts=("web-2",)))
+    assert set(control.states(one)) == {"", "web-2"}
+    wave = _planned(control, own, Undo(wave=3))
+    assert set(control.states(wave)) == {"", "web-3"}
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (Undo(hosts=()), "No host was named"),
+        (Undo(hosts=("db-1",)), "is not in campaign"),
+        (Undo(hosts=("web-1",), wave=2), "is not in wave 2"),
+        (Undo(wave=9), "has no wave 9"),
+        (Undo(max_failures="many"), "max_failures"),
+        (Undo(parallelism=5000), "parallelism is 5000"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_any_host_is_asked(
+    control: Control, wish: Undo, said: str
+) -> None:
+    own = _done(control)
+    seen = len(control.hosts.orders)
+    with pytest.raises(BadInput, match=said):
+        control.service.undo(own, wish)
+    assert len(control.hosts.orders) == seen
+
+
+def test_hosts_that_were_brought_back_or_never_changed_stay_as_they_are(control: Control) -> None:
+    control.hosts.script = {"web-2": failed(changed=True), "web-3": failed(changed=False)}
+    own = _done(control, waves="all", max_failures="3")
+    assert control.states(own)["web-2"] == "ROLLED_BACK"
+    new, left_out = control.service.undo(own, Undo())
+    assert set(control.states(new)) == {"", "web-1"}
+    assert left_out == {"web-2": "brought back already", "web-3": "not changed (FAILED_CLEAN)"}
+
+
+def test_what_is_not_over_or_only_read_is_not_undone(control: Control) -> None:
+    own = control.apply(THREE, waves="all")
+    with pytest.raises(Refused, match="is not over"):
+        control.service.undo(own, Undo())
+    control.run(own, _final)
+    reading = control.apply(THREE, procedure="engine.info")
+    control.run(reading, _final)
+    with pytest.raises(Refused, match="only read"):
+        control.service.undo(reading, Undo())
+
+
+def test_a_rollback_of_what_is_over_points_to_undo(control: Control) -> None:
+    own = _done(control)
+    with pytest.raises(Refused) as refused:
+        control.service.operate(own, RollbackAsked(by="anna", reason="wrong"))
+    assert f"dockwave undo {own}" in refused.value.hint
+
+
+def test_an_undo_killed_and_restarted_brings_every_host_back_once(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    document, _ = control.service.document(new)
+    control.service.apply(document, "anna")
+    for _ in range(3):
+        control.tick()
+        control.restart()
+        control.tick()
+        control.work()
+    control.run(new, _final)
+    assert control.states(new) == {"": "COMPLETE"} | dict.fromkeys(THREE, "SUCCEEDED")
+    assert {times for attempt, times in control.hosts.effects.items() if attempt.startswith(new)} == {1}
+
+
+def test_a_retry_of_an_undo_goes_back_and_not_forward(control: Control) -> None:
+    own = _done(control)
+    new = _planned(control, own)
+    document, _ = control.service.document(new)
+    control.service.apply(document, "anna")
+    control.run(new, lambda campaign: campaign.run_of("web-3").state == "SUCCEEDED")  # type: ignore[union-attr] # it is there
+    control.service.operate(new, AbortAsked(by="anna"))
+    control.run(new, _final)
+    again = control.service.retry(new, Retry(only=(Left.NOT_STARTED,), by="anna"))
+    control.run(again, lambda campaign: campaign.state != "PLANNING")
+    seen = len(control.hosts.orders)
+    after = _applied(control, again)
+    assert after.undoes == own
+    assert {order.mode for order in control.hosts.orders[seen:]} == {Mode.UNDO}
+    assert control.states(again)["web-1"] == "SUCCEEDED"
+
+
+def test_every_refusal_says_what_to_do_next(control: Control) -> None:
+    own = _done(control)
+    for wish in (Undo(hosts=()), Undo(hosts=("db-1",)), Undo(wave=9)):
+        with pytest.raises(DockwaveError) as refused:
+            control.service.undo(own, wish)
+        assert refused.value.hint
