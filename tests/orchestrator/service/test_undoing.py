@@ -253,3 +253,34 @@ def test_every_refusal_says_what_to_do_next(control: Control) -> None:
         with pytest.raises(DockwaveError) as refused:
             control.service.undo(own, wish)
         assert refused.value.hint
+
+
+def _turning(control: Control) -> str:
+    own = control.apply(THREE, waves="1", parallelism=1)
+    control.run(own, lambda campaign: campaign.run_of("web-2").state == "SUCCEEDED")  # type: ignore[union-attr] # it is there
+    control.service.operate(own, RollbackAsked(by="anna", reason="wrong release"))
+    return own
+
+
+def test_a_rollback_killed_and_restarted_brings_every_host_back_once(control: Control) -> None:
+    own = _turning(control)
+    for _ in range(3):
+        control.tick()
+        control.restart()
+        control.tick()
+        control.work()
+    control.run(own, _final)
+    assert control.states(own)[""] == "ROLLED_BACK"
+    assert max(control.hosts.effects.values()) == 1
+
+
+def test_a_rollback_asked_for_twice_or_aborted_goes_on_to_its_end(control: Control) -> None:
+    own = _turning(control)
+    control.tick()
+    control.service.operate(own, RollbackAsked(by="bert", reason="me too"))
+    control.service.abort(own, "carl", "stop")
+    control.run(own, _final)
+    states = control.states(own)
+    assert {states["web-1"], states["web-2"]} == {"ROLLED_BACK"}
+    assert sum(stop.rule == "operator rollback" for stop in control.service.campaign(own).stops) == 1
+    assert max(control.hosts.effects.values()) == 1
