@@ -15,6 +15,7 @@ from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.api.windows import WindowsBody
 from orchestrator.campaign.campaign import (
+    Approval,
     Clock,
     Clocks,
     FailureKind,
@@ -24,7 +25,7 @@ from orchestrator.campaign.campaign import (
     StopRule,
 )
 from orchestrator.campaign.plan import plan_hash
-from orchestrator.campaign.policy import MAX_PARALLELISM, make_policy
+from orchestrator.campaign.policy import MAX_PARALLELISM, check_policy, make_policy
 from orchestrator.campaign.waves import MAX_COUNT, parse_share
 from orchestrator.loop.planning import NewPlan
 from tasks import catalog
@@ -111,6 +112,16 @@ class ClocksBody(Body):
         )
 
 
+class ApprovalBody(Body):
+    """Who must agree before the first host is touched."""
+
+    required: Annotated[int, Field(strict=True, ge=1, le=20)]
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    among: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
+    expires_s: Annotated[float, Field(ge=60, le=7 * 86_400, allow_inf_nan=False)] | None = None
+    abort_on_timeout: Annotated[bool, Field(strict=True)] = False
+
+
 class PlanBody(Body):
     """What to plan: a procedure on exactly these hosts, in this order, under this policy."""
 
@@ -136,6 +147,8 @@ class PlanBody(Body):
     #: when hosts may be started; at any time without it
     windows: WindowsBody | None = None
     clocks: ClocksBody = ClocksBody()
+    #: who must agree first; nobody without it
+    approval: ApprovalBody | None = None
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
     #: no host at all is no error: the campaign is complete as soon as it is applied
     allow_empty: Annotated[bool, Field(strict=True)] = False
@@ -226,6 +239,9 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
     )
     windows = None if body.windows is None else body.windows.windows()
     clocks = body.clocks.clocks()
+    approval = None if body.approval is None else Approval(**body.approval.model_dump())
+    policy = replace(policy, approval=approval)
+    check_policy(policy)
     return replace(policy, windows=windows, clocks=clocks, **body.delivery.model_dump(exclude_none=True))
 
 

@@ -99,6 +99,33 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Who must agree before the first host is touched."""
+
+    #: different persons, none of them the author
+    required: int
+    #: whose members are asked; told to people, not checked: nobody here knows who belongs to it
+    group: str
+    #: out of how many, for people
+    among: int | None = None
+    #: seconds the question stays open; None = until the plan expires
+    expires_s: float | None = None
+    #: an unanswered question ends the campaign, or is waited for all the same
+    abort_on_timeout: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """One person's yes to one plan."""
+
+    by: str
+    #: what they looked at
+    plan_hash: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPolicy:
     """How a campaign goes over its hosts; words of `docker service update` where it has them."""
 
@@ -138,6 +165,8 @@ class RolloutPolicy:
     #: when hosts may be started; None = at any time
     windows: Windows | None = None
     clocks: Clocks = Clocks()
+    #: who must agree first; None = nobody
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +318,9 @@ class Campaign:
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts
     rollback_waves: tuple[int, ...] = ()
     abort_requested: bool = False
+    approvals: tuple[Approved, ...] = ()
+    #: until when an approval is waited for; None = until the plan expires
+    approval_until: datetime | None = None
     #: hosts whose failed rollback a person knows of: the others may go on
     acknowledged: tuple[str, ...] = ()
     #: seconds one attempt may take on a host

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestrator.campaign.approval import timed_out
 from orchestrator.campaign.brakes import Brakes, brakes
 from orchestrator.campaign.bringing_back import ended_by, undo_room
 from orchestrator.campaign.campaign import Campaign, HostRun
@@ -53,9 +54,16 @@ def _before_work(campaign: Campaign, now: datetime) -> tuple[Action, ...]:
     expires = campaign.plan_expires_at
     if campaign.state is CampaignState.PLANNING or expires is None:
         return ()
+    waiting = campaign.state is CampaignState.AWAITING_APPROVAL
+    unanswered = timed_out(campaign, now) if waiting else None
+    if unanswered is not None:
+        cancelled = _cancel(campaign, "nobody approved it in time")
+        return (StopNow(stop=unanswered), *cancelled, Finish(state=CampaignState.ABORTED))
     if expires > now:
-        return (WakeAt(at=expires),)
-    return (*_cancel(campaign, "the plan expired before it was applied"), Finish(state=CampaignState.VOID))
+        until = campaign.approval_until
+        return (WakeAt(at=min(expires, until) if until is not None and until > now else expires),)
+    done = "approved" if waiting else "applied"
+    return (*_cancel(campaign, f"the plan expired before it was {done}"), Finish(state=CampaignState.VOID))
 
 
 def _cancel(campaign: Campaign, reason: str) -> tuple[Action, ...]:

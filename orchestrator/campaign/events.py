@@ -118,8 +118,27 @@ class RollbackAsked:
     reason: str = ""
 
 
-#: what people ask of a campaign at work
-OperatorEvent: TypeAlias = AbortAsked | PauseAsked | ResumeAsked | SkipAsked | RollbackAsked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveAsked:
+    """A person agrees to a plan they looked at."""
+
+    by: str
+    plan_hash: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenyAsked:
+    """A person says no to a plan that waits for an approval."""
+
+    by: str
+    reason: str = ""
+
+
+#: what people ask of a campaign that was applied
+OperatorEvent: TypeAlias = (
+    AbortAsked | PauseAsked | ResumeAsked | SkipAsked | RollbackAsked | ApproveAsked | DenyAsked
+)
 
 Event: TypeAlias = Accepted | Heartbeat | Ended | NotStarted | Rechecked | Started | OperatorEvent
 

@@ -8,9 +8,12 @@ from datetime import datetime
 
 from orchestrator.campaign import moves
 from orchestrator.campaign.answers import HostEvent, react
+from orchestrator.campaign.approval import applied
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import (
     AbortAsked,
+    ApproveAsked,
+    DenyAsked,
     Event,
     PauseAsked,
     ResumeAsked,
@@ -20,6 +23,8 @@ from orchestrator.campaign.events import (
 )
 from orchestrator.campaign.operators import ask
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
+
+_ASKED = (AbortAsked, PauseAsked, ResumeAsked, SkipAsked, RollbackAsked, ApproveAsked, DenyAsked)
 
 
 def observe(campaign: Campaign, event: Event, now: datetime) -> Campaign:
@@ -34,7 +39,7 @@ def observe_all(campaign: Campaign, events: Iterable[Event], now: datetime) -> C
     for event in events:
         if isinstance(event, Started):
             after, batch = _started(_on_hosts(after, batch, now), now), []
-        elif isinstance(event, AbortAsked | PauseAsked | ResumeAsked | SkipAsked | RollbackAsked):
+        elif isinstance(event, _ASKED):
             after, batch = ask(_on_hosts(after, batch, now), event, now), []
         else:
             batch.append(event)
@@ -59,9 +64,9 @@ def _on_hosts(campaign: Campaign, events: list[HostEvent], now: datetime) -> Cam
 
 
 def _started(campaign: Campaign, now: datetime) -> Campaign:
-    """A plan is applied once, while it is valid."""
-    ready = campaign.state in {CampaignState.PLANNED, CampaignState.AWAITING_APPROVAL}
+    """A plan is applied once, while it is valid; where people must agree first, it waits for them."""
+    ready = campaign.state is CampaignState.PLANNED
     expired = campaign.plan_expires_at is not None and now >= campaign.plan_expires_at
     if not ready or expired or campaign.abort_requested:
         return campaign
-    return replace(campaign, state=CampaignState.RUNNING, started_at=now)
+    return applied(campaign, now)

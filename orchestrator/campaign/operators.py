@@ -6,15 +6,18 @@ way out; asked of a finished campaign it changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign import moves
+from orchestrator.campaign import approval, moves
+from orchestrator.campaign.approval import Objection
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, Stop, StopAction
 from orchestrator.campaign.census import take_census
 from orchestrator.campaign.events import (
     AbortAsked,
+    ApproveAsked,
+    DenyAsked,
     OperatorEvent,
     PauseAsked,
     ResumeAsked,
@@ -31,20 +34,16 @@ _PLANS = frozenset({CampaignState.PLANNING, CampaignState.PLANNED, CampaignState
 _GOING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objection:
-    """Why something cannot be done now, and what can."""
-
-    reason: str
-    hint: str
-
-
 def ask(campaign: Campaign, event: OperatorEvent, now: datetime) -> Campaign:
     """The campaign after this request; the very same object when it is refused or was done before."""
     if isinstance(event, AbortAsked):
         return _abort(campaign, event, now)
-    if objection(campaign, event) is not None or done_before(campaign, event):
+    if objection(campaign, event, now) is not None or done_before(campaign, event):
         return campaign
+    if isinstance(event, ApproveAsked):
+        return approval.approve(campaign, event, now)
+    if isinstance(event, DenyAsked):
+        return approval.deny(campaign, event, now)
     if isinstance(event, PauseAsked):
         return stop_now(campaign, _pause(event, now), now)
     if isinstance(event, ResumeAsked):
@@ -54,10 +53,12 @@ def ask(campaign: Campaign, event: OperatorEvent, now: datetime) -> Campaign:
     return moves.tidy(stop_now(campaign, _rollback(campaign, event, now), now), now)
 
 
-def objection(campaign: Campaign, event: OperatorEvent) -> Objection | None:
+def objection(campaign: Campaign, event: OperatorEvent, now: datetime) -> Objection | None:
     """Why the request cannot be done in this state; None when it can, or was done before."""
     if isinstance(event, AbortAsked) or done_before(campaign, event):
         return None
+    if isinstance(event, ApproveAsked | DenyAsked):
+        return approval.objection(campaign, event, now)
     word = _WORDS[type(event)]
     show = f"`dockwave show {campaign.id}` shows how it stands"
     if campaign.state in _PLANS:
@@ -98,6 +99,8 @@ def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
         return campaign.state is CampaignState.RUNNING and not stopped(campaign) and not held_by(campaign)
     if isinstance(event, RollbackAsked):
         return any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
+    if isinstance(event, ApproveAsked | DenyAsked):
+        return approval.done_before(campaign, event)
     run = campaign.run_of(event.host)
     return campaign.state not in _PLANS and run is not None and run.state is HostState.SKIPPED
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import isfinite
 
 from orchestrator.campaign.campaign import (
+    Approval,
     Clock,
     FailureKind,
     RolloutPolicy,
@@ -91,8 +92,18 @@ def check_policy(policy: RolloutPolicy) -> None:
         )
     for rule in policy.stop_rules:
         _check_rule(rule)
+    if policy.approval is not None:
+        _check_approval(policy.approval)
     for name in ("step", "host", "progress", "campaign"):
         _check_clock(f"clocks.{name}", getattr(policy.clocks, name))
+
+
+def _check_approval(asked: Approval) -> None:
+    _check_count("approval.required", asked.required, 1, 20)
+    if asked.among is not None:
+        _check_count("approval.among", asked.among, asked.required, 100)
+    if asked.expires_s is not None:
+        _check_seconds("approval.expires_s", asked.expires_s, 60.0)
 
 
 def _waves(kind: Kind, waves: str | tuple[Share, ...] | None) -> tuple[Share, ...]:

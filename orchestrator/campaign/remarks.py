@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from orchestrator.campaign.approval import waiting_lines
 from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING
@@ -14,7 +15,7 @@ from orchestrator.campaign.words import SHOWN
 def brake_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
     """What keeps a campaign at work from starting hosts now, one line each; () when nothing does, or all is over."""
     if campaign.state not in WORKING:
-        return ()
+        return tuple(waiting_lines(campaign, now))
     over = stopped(campaign)
     return tuple(
         f"{brake.text}. {brake.hint}" if brake.hint else brake.text

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.campaign.approval import approvers
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, StopAction
 from orchestrator.campaign.census import take_census
@@ -225,6 +226,8 @@ def _done(campaign: Campaign) -> Iterator[str]:
         if stop.lifted_at is not None:
             speaks = "its rules stay silent" if stop.silenced else "its rules speak again at the next trouble"
             yield f"resumed by {stop.lifted_by} after {stop.rule} ({stop.observed}); {speaks}"
+    if campaign.approvals:
+        yield f"approved by {', '.join(approvers(campaign))}"
     asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]
     if asked and campaign.state not in FINAL_CAMPAIGN:
         yield f"the journals of {names(asked)} are being asked what became of the attempt"
@@ -247,9 +250,21 @@ def _left(campaign: Campaign) -> Iterator[str]:
             yield f"{text}: {plural(len(hosts), 'host')} ({names(hosts)})"
 
 
-def _next(campaign: Campaign, causes: Iterable[Cause]) -> Iterator[str]:
-    if campaign.state in {CampaignState.PLANNED, CampaignState.PLANNING, CampaignState.AWAITING_APPROVAL}:
+_BEFORE = frozenset({CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.AWAITING_APPROVAL})
+
+
+def _next_before(campaign: Campaign) -> Iterator[str]:
+    if campaign.state is not CampaignState.AWAITING_APPROVAL:
         yield f"dockwave show {campaign.id}"
+        return
+    yield f"dockwave show {campaign.id} --plan"
+    yield f"dockwave approve {campaign.id}"
+    yield f"dockwave deny {campaign.id} --reason TEXT"
+
+
+def _next(campaign: Campaign, causes: Iterable[Cause]) -> Iterator[str]:
+    if campaign.state in _BEFORE:
+        yield from _next_before(campaign)
         return
     for cause in causes:
         if cause.kind != "left out":

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from orchestrator.campaign.answers import soak_s
+from orchestrator.campaign.approval import approval_words
 from orchestrator.campaign.campaign import (
     Campaign,
     FailureKind,
@@ -59,6 +60,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _waves(campaign),
             _campaign_rules(campaign),
             _windows(campaign),
+            _approval(campaign),
             _pauses(campaign),
             clock_words(campaign.policy.clocks),
             usual_words(campaign),
@@ -169,6 +171,11 @@ def _campaign_rules(campaign: Campaign) -> Iterator[str]:
 def _windows(campaign: Campaign) -> Iterator[str]:
     if campaign.policy.windows is not None and campaign.waves:
         yield from windows_words(campaign.policy.windows)
+
+
+def _approval(campaign: Campaign) -> Iterator[str]:
+    if campaign.policy.approval is not None and campaign.waves:
+        yield from approval_words(campaign.policy.approval)
 
 
 def _pauses(campaign: Campaign) -> Iterator[str]:

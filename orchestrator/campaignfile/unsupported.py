@@ -18,7 +18,6 @@ UNSUPPORTED: Final[dict[tuple[str, ...], str]] = {
     ("stop_rules", "*", "label"): "rules count over a wave or the campaign",
     ("gates",): "no gate would be asked",
     ("budgets",): "no budget would be kept",
-    ("approval",): "nobody would be asked",
     ("rollback", "monitor"): "hosts are not watched after they are brought back",
     ("notify",): "nobody would be told",
 }

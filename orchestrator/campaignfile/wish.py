@@ -31,6 +31,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "delivery": _delivery(file) or None,
         "windows": _windows(file),
         "clocks": _clocks(file) or None,
+        "approval": _approval(file),
         "allow_unreachable": file.targets.allow_unreachable,
         "allow_empty": file.targets.allow_empty,
         "reason": file.reason,
@@ -101,6 +102,20 @@ def _windows(file: CampaignFile) -> dict[str, Any] | None:
         for item in windows.allow
     ]
     return {"allow": allow, "blackouts": blackouts}
+
+
+def _approval(file: CampaignFile) -> dict[str, Any] | None:
+    asked = file.approval
+    if asked is None:
+        return None
+    required, among = asked.required
+    return {
+        "required": required,
+        "among": among,
+        "group": asked.group,
+        "expires_s": asked.expires,
+        "abort_on_timeout": asked.on_timeout == "abort",
+    }
 
 
 def _delivery(file: CampaignFile) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `skip`, `rollback`, `retry`, `hosts release` and `hosts accept-identity`: people act."""
+"""`approve`, `deny`, `pause`, `resume`, `skip`, `rollback`, `retry` and verbs of hosts: people act."""
 
 from __future__ import annotations
 
@@ -18,6 +18,30 @@ Reference = Annotated[str, typer.Argument(metavar="ID", help="Campaign, or the b
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="Name of a host.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
 Must = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record; required.")]
+
+
+@command
+def approve(session: Session, campaign: Reference, reason: Reason = "") -> None:
+    """Agree to a plan of somebody else that waits for an approval; it starts with the last one that was missing."""
+    from orchestrator.cli.consent import radius
+    from orchestrator.cli.request import author, one_line
+
+    view = session.client.campaign(campaign)
+    session.say(radius(view))
+    body = {"by": author(), "reason": one_line("--reason", reason), "plan_hash": view.plan_hash}
+    answer = session.client.post(f"/v1/campaigns/{view.id}/approve", body)
+    session.data(f"{view.id} {answer['state']}")
+    waits = answer["state"] == "AWAITING_APPROVAL"
+    session.say(
+        f"Who is missing: dockwave why {view.id}" if waits else f"Follow it: dockwave watch {view.id}"
+    )
+
+
+@command
+def deny(session: Session, campaign: Reference, reason: Must) -> None:
+    """Say no to a plan that waits for an approval: it ends, and nothing is touched."""
+    view = _act(session, campaign, "deny", _given(reason))
+    session.say(f"It ends without touching a host. Its record: dockwave why {view.id}")
 
 
 @command

@@ -65,6 +65,9 @@ Blackout = Annotated[
         metavar="DATES", help="When none is started: 2026-12-24..2027-01-02, or an .ics file; repeatable."
     ),
 ]
+Approval = Annotated[
+    str | None, typer.Option(metavar="N:GROUP", help="Who must agree first: 2:sre, '2 of 3:sre'.")
+]
 AllowUnreachable = Annotated[
     bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
 ]
@@ -99,6 +102,7 @@ def plan(
     max_failures: MaxFailures = None,
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
+    approval: Approval = None,
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
     out: Annotated[
@@ -164,6 +168,7 @@ def run(
     max_failures: MaxFailures = None,
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
+    approval: Approval = None,
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
@@ -281,10 +286,14 @@ def after_start(session: Session, campaign_id: str, output: str, *, watch: bool,
 
     if watch:
         finish(session, follow(session, campaign_id, timeout_s=timeout_s), output)
+    view = session.client.campaign(campaign_id)
     if output == "json":
-        print_json(session, session.client.campaign(campaign_id))
+        print_json(session, view)
     else:
         session.data(campaign_id)
+    if view.state == "AWAITING_APPROVAL":
+        session.say(f"It waits for an approval: dockwave why {campaign_id}")
+        raise typer.Exit(exits.APPROVAL)
     session.say(f"Started. Follow it with: dockwave watch {campaign_id}")
 
 

@@ -42,6 +42,7 @@ class Asked:
     max_failures: str | None = None
     window: tuple[str, ...] = ()
     blackout: tuple[str, ...] = ()
+    approval: str | None = None
     allow_unreachable: bool = False
     reason: str | None = None
 
@@ -81,6 +82,15 @@ def _listed(asked: Asked) -> Iterator[str]:
     for path, texts in (("windows.allow", asked.window), ("windows.blackout", asked.blackout)):
         if texts:
             yield f"{path}={json.dumps(list(texts))}"
+    if asked.approval is not None:
+        required, colon, group = asked.approval.partition(":")
+        if not colon:
+            raise BadInput(
+                f"--approval cannot be {asked.approval[:80]!r}: it names no group",
+                hint="Write N:GROUP: --approval 2:sre, --approval '2 of 3:sre'.",
+            )
+        yield f"approval.required={json.dumps(required.strip())}"
+        yield f"approval.group={json.dumps(group.strip())}"
 
 
 def chosen(inventory: Inventory, campaign: Campaign) -> tuple[Host, ...]:

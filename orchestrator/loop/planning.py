@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from orchestrator.campaign.approval import person
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, RolloutPolicy, Stop
 from orchestrator.campaign.origin import Origin, going_back, origin_of
 from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
@@ -100,6 +101,12 @@ def check(asked: NewPlan) -> None:
             f"Hosts are listed twice: {', '.join(twice[:5])}",
             code="E_DUPLICATE_HOST",
             hint="Name each host once",
+        )
+    if asked.policy.approval is not None and not person(asked.author):
+        raise BadInput(
+            "A plan that others must approve has no author",
+            code="E_POLICY",
+            hint="Say who plans it: nobody approves a plan of their own",
         )
     for option, value in (("ttl_s", asked.ttl_s), ("deadline_s", asked.deadline_s)):
         if not 1 <= value <= _WEEK_S:

@@ -125,12 +125,12 @@ class Service(Reading):
         return saved
 
     def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:
-        """Pause, resume, skip a host, or bring back; done before is no mistake, a refusal says why and is logged."""
+        """Do what a person asks of a campaign; done before is no mistake, a refusal says why and is logged."""
         now = self._now()
         event = replace(event, by=_line(event.by), reason=_line(event.reason))
         with self._store.write(self._lead.epoch) as writer:
             campaign = self._found(writer, campaign_id)
-            against = objection(campaign, event)
+            against = objection(campaign, event, now)
             if against is None:
                 saved = self._observe(writer, campaign, event, now)
             else:

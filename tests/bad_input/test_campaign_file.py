@@ -465,7 +465,6 @@ NOT_YET = [
     unsupported("stop_rules: [{tolerate: 0, scope: label, label: region}]", "stop_rules.label"),
     unsupported("gates: [{kind: health}]", "gates"),
     unsupported("budgets: {fleet: 5}", "budgets"),
-    unsupported("approval: {required: 2 of 3, group: leads, expires: 4h}", "approval"),
     unsupported("rollback: {monitor: 1m}", "rollback.monitor"),
     unsupported("notify: [{to: ops, on: [halted]}]", "notify"),
 ]

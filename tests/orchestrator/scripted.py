@@ -154,7 +154,7 @@ class ScriptedService:
         """The real decision, on the campaign in memory."""
         self._check()
         self.operated.append(event)
-        against = objection(self.kept[campaign_id], event)
+        against = objection(self.kept[campaign_id], event, datetime.now(tz=UTC))
         if against is not None:
             raise Refused(against.reason, code="E_NOT_NOW", hint=against.hint)
         self.kept[campaign_id] = observe(self.kept[campaign_id], event, NOON)

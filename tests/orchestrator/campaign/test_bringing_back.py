@@ -73,10 +73,10 @@ def test_a_rollback_that_fails_makes_the_others_wait_for_a_person_who_resumes_th
     assert line.startswith("the rollback of h4 failed, and rollback.on_failure is pause")
     assert "dockwave resume c1" in line
     resume = ResumeAsked(by="ann", reason="h4 is in repair")
-    assert objection(world.campaign, resume) is None
+    assert objection(world.campaign, resume, world.now) is None
     world.see(resume)
     assert world.state() is CampaignState.ROLLING_BACK
-    assert objection(world.campaign, resume) is not None
+    assert objection(world.campaign, resume, world.now) is not None
     for name in ("h1", "h2", "h3"):
         world.run(seconds=1)
         world.end(name, UNDONE)

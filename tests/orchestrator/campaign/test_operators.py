@@ -8,9 +8,11 @@ from typing import TypeAlias
 
 import pytest
 
-from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.campaign import Approval, FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.events import (
     AbortAsked,
+    ApproveAsked,
+    DenyAsked,
     Dispatch,
     OperatorEvent,
     PauseAsked,
@@ -32,12 +34,16 @@ ASKED: dict[str, OperatorEvent] = {
     "skip": SkipAsked(host="h3", by="ann", reason="in repair"),
     "rollback": RollbackAsked(by="ann", reason="wrong release"),
     "abort": AbortAsked(by="ann", reason="wrong fleet"),
+    "approve": ApproveAsked(by="ann", plan_hash=""),
+    "deny": DenyAsked(by="ann", reason="not today"),
 }
 PLANS = (C.PLANNING, C.PLANNED, C.AWAITING_APPROVAL)
 
 #: (state, action) -> state afterwards; absent = refused
 DONE: dict[tuple[CampaignState, str], CampaignState] = {
     **{(state, "abort"): state for state in CampaignState},
+    (C.AWAITING_APPROVAL, "approve"): C.RUNNING,
+    (C.AWAITING_APPROVAL, "deny"): C.AWAITING_APPROVAL,
     (C.RUNNING, "pause"): C.PAUSED,
     (C.RUNNING, "resume"): C.RUNNING,
     (C.RUNNING, "skip"): C.RUNNING,
@@ -55,11 +61,13 @@ DONE: dict[tuple[CampaignState, str], CampaignState] = {
 def test_every_action_in_every_state_is_done_or_refused_and_repeating_it_changes_nothing(
     state: CampaignState, verb: str
 ) -> None:
-    world = World(planned(3), start=False)
+    world = World(planned(3, tune={"approval": Approval(required=1, group="sre")}), start=False)
     campaign = replace(world.campaign, state=state)
     event = ASKED[verb]
+    if isinstance(event, ApproveAsked):
+        event = replace(event, plan_hash=campaign.plan_hash)
     once = observe(campaign, event, world.now)
-    against = objection(campaign, event)
+    against = objection(campaign, event, world.now)
     if (state, verb) in DONE:
         assert against is None
         assert once.state is DONE[state, verb]
@@ -72,7 +80,7 @@ def test_every_action_in_every_state_is_done_or_refused_and_repeating_it_changes
         assert once is campaign, "nothing changes a finished campaign"
     assert observe(once, event, world.now + timedelta(seconds=1)) is once, "asked twice is asked once"
     if (state, verb) in DONE:
-        assert objection(once, event) is None, "repeating a request is no mistake"
+        assert objection(once, event, world.now) is None, "repeating a request is no mistake"
 
 
 @pytest.mark.parametrize("first", ASKED)
@@ -176,10 +184,10 @@ def test_a_failure_during_a_pause_is_seen_when_it_is_resumed() -> None:
 def test_only_a_host_that_was_not_started_is_skipped_and_it_counts_as_an_exception() -> None:
     world = World(planned(2, waves="all", parallelism=1))
     world.tick()
-    refused = objection(world.campaign, SkipAsked(host="h1", by="ann"))
+    refused = objection(world.campaign, SkipAsked(host="h1", by="ann"), world.now)
     assert refused is not None
     assert "h1 is ORDERED" in refused.reason
-    stranger = objection(world.campaign, SkipAsked(host="elsewhere", by="ann"))
+    stranger = objection(world.campaign, SkipAsked(host="elsewhere", by="ann"), world.now)
     assert stranger is not None
     assert "not in campaign" in stranger.reason
     world.see(SkipAsked(host="h2", by="ann", reason="in repair"))

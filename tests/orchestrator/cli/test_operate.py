@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.campaign.campaign import Approval
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.planfile import read_plan
@@ -112,3 +113,42 @@ def test_hosts_are_released_and_accepted_with_a_reason_only(
         assert dockwave("hosts", verb, "../x", "--reason", "x").exit_code == 2
         assert dockwave("hosts", verb, "web-1", "--reason", "mended").exit_code == 0
     assert [item[::2] for item in (*service.released, *service.accepted)] == [("web-1", "mended")] * 2
+
+
+def test_a_plan_that_needs_others_ends_with_code_6_until_somebody_else_approves_it(
+    dockwave: Dockwave, service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.after_apply = CampaignState.AWAITING_APPROVAL
+    asked = ("engine.restart", "--on", "web", "--approval", "1 of 3:sre", "-O", "approval.expires=4h")
+    ran = dockwave("run", *asked, "--yes", "--no-watch")
+    assert ran.exit_code == 6, ran.stderr
+    (own,) = service.kept
+    assert service.requests[0].policy.approval == Approval(
+        required=1, group="sre", among=3, expires_s=14_400.0
+    )
+    assert dockwave("watch", own).exit_code == 6
+    shown = dockwave("show", own)
+    assert "nobody so far, 1 missing" in shown.stdout
+    own_yes = dockwave("approve", own)
+    assert own_yes.exit_code == 2
+    assert "its author's approval does not count" in own_yes.stderr
+    monkeypatch.setattr("orchestrator.cli.request.author", lambda: "bert@desk")
+    yes = dockwave("approve", own, "--reason", "read it")
+    assert (yes.exit_code, yes.stdout.strip()) == (0, f"{own} RUNNING")
+    assert dockwave("deny", own, "--reason", "late").exit_code == 2
+
+
+def test_a_denial_needs_a_reason_and_a_bad_approval_flag_says_what_to_write(
+    dockwave: Dockwave, service: ScriptedService
+) -> None:
+    service.after_apply = CampaignState.AWAITING_APPROVAL
+    for bad in ("2", "0:sre", "3 of 2:sre", "two:sre", "1:", "1:a b"):
+        refused = dockwave("plan", "engine.restart", "--on", "web", "--approval", bad)
+        assert refused.exit_code == 2, bad
+        assert "next:" in refused.stderr or "approval" in refused.stderr
+    assert dockwave("run", "engine.restart", "--on", "web", "--approval", "1:sre", "--yes").exit_code == 6
+    (own,) = service.kept
+    assert dockwave("deny", own, "--reason", " ").exit_code == 2
+    denied = dockwave("deny", own, "--reason", "freeze")
+    assert denied.exit_code == 0
+    assert service.kept[own].stops[-1].observed == "freeze"
