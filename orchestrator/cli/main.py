@@ -16,6 +16,7 @@ from orchestrator.cli import (
     plan,
     processes,
     show,
+    simulate,
     trust,
     undo,
 )
@@ -50,6 +51,7 @@ app.command(rich_help_panel=_CAMPAIGNS)(undo.undo)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.retry)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
 app.add_typer(audit.audit_app, name="audit", rich_help_panel=_CAMPAIGNS)
+app.command(rich_help_panel=_CAMPAIGNS)(simulate.simulate)
 app.add_typer(campaign.campaign_app, name="campaign", rich_help_panel=_CAMPAIGNS)
 app.command(rich_help_panel=_FLEET)(catalogue.procedures)
 app.add_typer(hosts.hosts_app, name="hosts", rich_help_panel=_FLEET)

@@ -1,0 +1,169 @@
+"""Hosts that do what orders say, as real ones do: with a journal, a fencing number, a lock and a clock of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from tasks.model import Mode
+from tasks.procedure import Draft, RunStep
+from tasks.result import HostError, HostResult, Outcome
+from tasks.wire import Order, Report, ReportKind
+
+#: what every scripted host would do: one step that can be taken back
+DRAFT = Draft(steps=(RunStep(key="restart", title="restart the engine", argv=("true",)),), summary="restart")
+_PLAN = DRAFT.model_dump(mode="json")
+
+
+class How(StrEnum):
+    """How a change ends on a host."""
+
+    OK = "ok"
+    RIGHT = "already right"
+    CLEAN = "fails with nothing changed"
+    DIRTY = "fails when changed"
+    #: works, and is broken when it is read again after its soak
+    SOAK = "breaks in its soak"
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """What the journal says about one attempt."""
+
+    order: Order
+    began: datetime
+    #: the worker that runs it lives
+    alive: bool = True
+    #: which execution runs it: the timers of an earlier one are void
+    run: int = 1
+    seq: int = 0
+    took_effect: bool = False
+    result: HostResult | None = None
+    #: what the host was before
+    snapshot: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class SimHost:
+    """One host."""
+
+    name: str
+    machine_id: str
+    #: how a campaign's change ends here, and whether its undo works
+    fate: Callable[[str], How]
+    undo_works: Callable[[str], bool]
+    epoch: int = 0
+    #: what was last done to it
+    content: str = ""
+    sound: bool = True
+    journal: dict[str, Entry] = field(default_factory=dict)
+    #: changes by campaign and direction: none may be above one
+    effects: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    #: no connection
+    dark: bool = False
+
+    def running(self) -> Entry | None:
+        """The attempt whose end is not in the journal."""
+        return next((entry for entry in self.journal.values() if entry.result is None), None)
+
+    def take(self, order: Order, now: datetime) -> tuple[Report | None, Entry | None]:
+        """Judge an order as a worker does; gives the answer, and the entry whose work begins or goes on now."""
+        if order.mode is Mode.PLAN:
+            return self.say(order, ReportKind.RESULT, HostResult(outcome=Outcome.OK, plan=_PLAN)), None
+        if order.mode is Mode.CHECK:
+            return self.say(order, ReportKind.RESULT, self._checked()), None
+        known = self.journal.get(order.attempt_id)
+        if known is not None:
+            return self._known(order, known)
+        code = self._refusal(order, now)
+        if code:
+            error = HostError(code=code, message=f"refused: {code}", retryable=True)
+            refused = HostResult(outcome=Outcome.SKIPPED, error=error)
+            return self.say(order, ReportKind.REFUSED, refused), None
+        self.epoch = order.epoch
+        entry = Entry(order=order, began=now, snapshot=self.content)
+        self.journal[order.attempt_id] = entry
+        return self.say(order, ReportKind.ACCEPTED, seq=1), entry
+
+    def _known(self, order: Order, entry: Entry) -> tuple[Report, Entry | None]:
+        if entry.result is not None:
+            return self.say(order, ReportKind.RESULT, entry.result), None
+        if self.epoch > order.epoch:
+            error = HostError(code="E_STALE_EPOCH", message="a newer order was accepted")
+            return self.say(order, ReportKind.RESULT, HostResult(outcome=Outcome.UNKNOWN, error=error)), None
+        if entry.alive:
+            return self.say(order, ReportKind.BUSY), None
+        entry.alive, entry.seq = True, 0
+        entry.run += 1
+        return self.say(order, ReportKind.ACCEPTED, seq=1), entry
+
+    def _refusal(self, order: Order, now: datetime) -> str:
+        if order.mode is Mode.RESUME:
+            return "E_NOT_STARTED"
+        if order.epoch <= self.epoch:
+            return "E_STALE_EPOCH"
+        if now.timestamp() > order.expires_at:
+            return "E_ORDER_EXPIRED"
+        return "E_HOST_BUSY" if self.running() is not None else ""
+
+    def effect(self, entry: Entry) -> None:
+        """Do the step; a step that was done is not done again."""
+        how = self.fate(entry.order.campaign_id)
+        undo = entry.order.mode is Mode.UNDO
+        if entry.took_effect or (not undo and how in {How.RIGHT, How.CLEAN}):
+            return
+        entry.took_effect = True
+        self.effects[entry.order.campaign_id, undo] += 1
+        if not undo:
+            self.content = entry.order.attempt_id
+            self.sound = how is not How.SOAK
+        elif self.undo_works(entry.order.campaign_id):
+            before = self.journal.get(entry.order.undo_of or "")
+            self.content = before.snapshot if before else self.content
+            self.sound = True
+
+    def finish(self, entry: Entry) -> Report:
+        """Write the end into the journal and tell it."""
+        entry.result = self._result(entry)
+        return self.say(entry.order, ReportKind.RESULT, entry.result, seq=entry.seq + 1)
+
+    def _result(self, entry: Entry) -> HostResult:
+        campaign = entry.order.campaign_id
+        if entry.order.mode is Mode.UNDO:
+            if self.undo_works(campaign):
+                return HostResult(outcome=Outcome.UNDONE, changed=True)
+            return _failed("E_ROLLBACK_FAILED", changed=True)
+        how = self.fate(campaign)
+        if how is How.RIGHT:
+            return HostResult(outcome=Outcome.OK)
+        if how in {How.CLEAN, How.DIRTY}:
+            return _failed("E_STEP_FAILED", changed=how is How.DIRTY)
+        return HostResult(outcome=Outcome.CHANGED, changed=True)
+
+    def _checked(self) -> HostResult:
+        return HostResult(outcome=Outcome.OK) if self.sound else _failed("E_VERIFY_FAILED", changed=False)
+
+    def say(
+        self, order: Order, kind: ReportKind, result: HostResult | None = None, *, seq: int = 0
+    ) -> Report:
+        """Report about an order, and who answers."""
+        if result is not None:
+            result = replace(result, identity={"machine_id": self.machine_id}, epoch_seen=self.epoch)
+        return Report(
+            attempt_id=order.attempt_id,
+            epoch=order.epoch,
+            host=self.name,
+            mode=order.mode,
+            kind=kind,
+            seq=seq,
+            worker=f"agent@{self.name}",
+            result=result,
+        )
+
+
+def _failed(code: str, *, changed: bool) -> HostResult:
+    error = HostError(code=code, message=f"it did not work: {code}")
+    return HostResult(outcome=Outcome.FAILED, changed=changed, error=error)

@@ -1,0 +1,81 @@
+"""One orchestrator process: the product's own loop and service on a store in memory; it may die at any instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.inbox import Delivery, Item
+from orchestrator.loop.leading import Lead
+from orchestrator.loop.orders import Sending
+from orchestrator.loop.reconcile import Reconciler
+from orchestrator.service.service import Service
+from orchestrator.simulate.clock import Clock
+from orchestrator.simulate.memory import MemoryStore
+from tasks.wire import Report
+
+
+class Killed(BaseException):
+    """The process was killed here; no handler of errors may see it."""
+
+
+class Outbox:
+    """Hands orders on at once."""
+
+    def __init__(self, publish: Callable[[Sequence[Sending]], None]) -> None:
+        """Hand them to `publish`."""
+        self._publish = publish
+
+    def send(self, sendings: Sequence[Sending]) -> None:
+        """Hand these on."""
+        self._publish(sendings)
+
+    def clear(self) -> None:
+        """Nothing waits here."""
+
+
+class Plane:
+    """A process with its own memory."""
+
+    def __init__(
+        self,
+        name: str,
+        store: MemoryStore,
+        clock: Clock,
+        publish: Callable[[Sequence[Sending]], None],
+        new_id: Callable[[], str],
+    ) -> None:
+        """Start it; it leads when it can."""
+        bulletin = Bulletin()
+        self.name = name
+        self.lead = Lead(store, owner=name, now=clock)
+        self.reconciler = Reconciler(store, self.lead, Outbox(publish), now=clock, bulletin=bulletin)
+        self.service = Service(
+            store,
+            self.lead,
+            now=clock,
+            bulletin=bulletin,
+            wake=self.reconciler.wake,
+            cached=self.reconciler.cached,
+            new_id=new_id,
+        )
+        self._open: list[tuple[Report, Delivery]] = []
+
+    def say(self, reports: Sequence[Report]) -> None:
+        """Hand these to the loop."""
+        for report in reports:
+            delivery = Delivery(open=1)
+            self._open.append((report, delivery))
+            self.reconciler.inbox.put_back([*self.reconciler.inbox.take(), Item(report, delivery)])
+
+    def unsettled(self) -> list[Report]:
+        """Give the reports it did not commit: the broker has them still."""
+        left = [report for report, delivery in self._open if not delivery.committed]
+        self._open = []
+        return left
+
+    def returned(self) -> list[Report]:
+        """Give the reports it sent back, and forget what it committed."""
+        back = [r for r, delivery in self._open if delivery.done.is_set() and not delivery.committed]
+        self._open = [item for item in self._open if not item[1].done.is_set()]
+        return back

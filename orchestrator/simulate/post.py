@@ -1,0 +1,143 @@
+"""Orders and reports on their way: lost, late, twice and out of order, as often as the weather says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from orchestrator.loop.orders import Sending
+from orchestrator.simulate.clock import Clock
+from orchestrator.simulate.dice import Dice
+from orchestrator.simulate.hosts import Entry, SimHost
+from tasks.model import Mode
+from tasks.result import HostError, HostResult, Outcome
+from tasks.wire import Order, Report, ReportKind
+
+_BEAT_S = 5.0
+_UNREACHABLE = HostResult(
+    outcome=Outcome.UNREACHABLE, error=HostError(code="E_UNREACHABLE", message="no route", retryable=True)
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Weather:
+    """How often messages and workers come to harm."""
+
+    lost: float = 0.0
+    twice: float = 0.0
+    #: part of messages that are late, and by how much at most
+    late: float = 0.0
+    late_s: float = 0.0
+    #: part of attempts whose worker is killed
+    killed: float = 0.0
+    #: seconds a change takes
+    work_s: tuple[float, float] = (2.0, 12.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One execution of an attempt by one worker."""
+
+    host: SimHost
+    entry: Entry
+    run: int
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether this very execution is still the one at work."""
+        return self.entry.alive and self.entry.run == self.run and self.entry.result is None
+
+
+class Post:
+    """Carries orders to hosts, lets their workers work, and carries reports back."""
+
+    def __init__(self, clock: Clock, dice: Dice, hosts: dict[str, SimHost], weather: Weather) -> None:
+        """Carry nothing yet."""
+        self._clock = clock
+        self._dice = dice
+        self._hosts = hosts
+        self.weather = weather
+        #: reports that arrived and are not committed
+        self.arrived: list[Report] = []
+        #: called when a host has begun an attempt
+        self.began: Callable[[SimHost, Entry], None] = lambda _host, _entry: None
+        #: messages sent before Redis was last lost never arrive
+        self._redis = 0
+
+    def lose_everything(self) -> None:
+        """Redis was lost: nothing that is on its way arrives."""
+        self._redis += 1
+
+    def publish(self, sendings: Sequence[Sending]) -> None:
+        """Take orders."""
+        for sending in sendings:
+            order = sending.order
+            self._carry(partial(self._deliver, order), safe=order.mode is Mode.PLAN)
+
+    def _carry(self, what: Callable[[], None], *, safe: bool = False) -> None:
+        dice, weather, redis = self._dice, self.weather, self._redis
+
+        def arrive() -> None:
+            if redis == self._redis:
+                what()
+
+        for _ in range(2 if not safe and dice.chance(weather.twice) else 1):
+            if not safe and dice.chance(weather.lost):
+                continue
+            slow = not safe and dice.chance(weather.late)
+            self._clock.after(dice.between(0.0, weather.late_s if slow else 0.4), arrive)
+
+    def _deliver(self, order: Order) -> None:
+        host = self._hosts[order.host.name]
+        if host.dark and order.mode is not Mode.PLAN:
+            if self._dice.chance(0.5):
+                self._send(host.say(order, ReportKind.RESULT, _UNREACHABLE))
+            return
+        answer, entry = host.take(order, self._clock.true)
+        if answer is not None:
+            self._send(answer)
+        if entry is not None:
+            self.began(host, entry)
+            self._work(host, entry)
+
+    def _work(self, host: SimHost, entry: Entry) -> None:
+        work = _Work(host=host, entry=entry, run=entry.run)
+        takes = self._dice.between(*self.weather.work_s)
+        self._clock.after(_BEAT_S, lambda: self._beat(work))
+        if self._dice.chance(self.weather.killed):
+            self._clock.after(self._dice.between(0.0, takes), lambda: self._kill(work))
+        self._clock.after(takes / 2, lambda: self._effect(work))
+        self._clock.after(takes, lambda: self._finish(work))
+
+    def _beat(self, work: _Work) -> None:
+        if work.goes_on:
+            work.entry.seq += 1
+            self._send(work.host.say(work.entry.order, ReportKind.HEARTBEAT, seq=work.entry.seq + 1))
+            self._clock.after(_BEAT_S, lambda: self._beat(work))
+
+    def _kill(self, work: _Work) -> None:
+        if work.goes_on:
+            work.entry.alive = False
+            if self._dice.chance(0.5):
+                # the broker hands the order of a dead worker to another one
+                self._clock.after(self._dice.between(1.0, 60.0), lambda: self._deliver(work.entry.order))
+
+    @staticmethod
+    def _effect(work: _Work) -> None:
+        if work.goes_on:
+            work.host.effect(work.entry)
+
+    def _finish(self, work: _Work) -> None:
+        if work.goes_on:
+            work.host.effect(work.entry)
+            self._send(work.host.finish(work.entry))
+
+    def _send(self, report: Report) -> None:
+        if self._hosts[report.host].dark and report.mode is not Mode.PLAN and not _by_gateway(report):
+            return
+        self._carry(lambda: self.arrived.append(report), safe=report.mode is Mode.PLAN)
+
+
+def _by_gateway(report: Report) -> bool:
+    return report.result is not None and report.result.outcome is Outcome.UNREACHABLE

@@ -1,0 +1,104 @@
+"""What one seed stands for: hosts, campaigns that share them, and everything that goes wrong, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.campaign.campaign import RolloutPolicy, StopAction
+from orchestrator.campaign.policy import make_policy
+from orchestrator.simulate.dice import Dice
+from orchestrator.simulate.hosts import How
+from orchestrator.simulate.post import Weather
+from tasks.model import Kind
+
+#: seconds after which nothing new goes wrong
+TROUBLE_S = 150.0
+_OPERATORS = ("pause", "resume", "abort", "skip", "rollback", "resume")
+_FAULTS = (
+    "kill", "kill", "kill-in-save", "kill-after-save", "overtake", "redis", "partition", "clock", "restore",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One campaign."""
+
+    procedure: str
+    policy: RolloutPolicy
+    #: positions of its hosts
+    hosts: tuple[int, ...]
+    begins_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One seed, spelled out."""
+
+    seed: int
+    hosts: int
+    campaigns: tuple[Wanted, ...]
+    weather: Weather
+    #: how a change ends, by weight, and how often an undo fails
+    fates: tuple[How, ...]
+    bad_undo: float
+    #: what goes wrong, or what people want, and when
+    events: tuple[tuple[float, str], ...]
+
+
+def schedule_of(seed: int) -> Schedule:
+    """Give the schedule of a seed."""
+    dice = Dice(f"schedule {seed}")
+    hosts = _size(dice)
+    campaigns = tuple(_campaign(dice, hosts) for _ in range(dice.among((1, 1, 1, 1, 2, 2, 3))))
+    rough = dice.among((0.0, 0.0, 0.05, 0.15))
+    weather = Weather(
+        lost=rough * dice.between(0.0, 1.0),
+        twice=dice.among((0.0, 0.1, 0.3)),
+        late=rough,
+        late_s=dice.among((5.0, 30.0, 80.0)),
+        killed=dice.among((0.0, 0.0, 0.1, 0.3)),
+        work_s=dice.among(((2.0, 12.0), (2.0, 12.0), (10.0, 50.0))),
+    )
+    trouble = dice.among((0, 1, 2, 3, 5))
+    people = dice.among((0, 0, 0, 1, 2, 3))
+    what = [dice.among(_FAULTS) for _ in range(trouble)] + [dice.among(_OPERATORS) for _ in range(people)]
+    bad = dice.among((0, 0, 1, 1, 3))
+    return Schedule(
+        seed=seed,
+        hosts=hosts,
+        campaigns=campaigns,
+        weather=weather,
+        fates=(How.OK,) * 8 + tuple(dice.among(tuple(How)) for _ in range(bad)),
+        bad_undo=dice.among((0.0, 0.0, 0.3)),
+        events=tuple((dice.between(2.0, TROUBLE_S), item) for item in what),
+    )
+
+
+def _size(dice: Dice) -> int:
+    if dice.chance(0.97):
+        return dice.whole(5, 12)
+    return dice.whole(13, 40) if dice.chance(0.8) else dice.whole(41, 200)
+
+
+def _campaign(dice: Dice, hosts: int) -> Wanted:
+    first = dice.whole(0, hosts - 1)
+    count = dice.whole(max(hosts // 2, 1), hosts)
+    reading = dice.chance(0.05)
+    big = hosts > 40
+    policy = make_policy(
+        Kind.READ_ONLY if reading else Kind.CHANGING,
+        waves=dice.among(("1,rest", "1,50%,rest", "2", "rest") if not big else ("1,50%,rest", "rest")),
+        parallelism=dice.whole(1, 4) if not big else dice.whole(10, 40),
+        delay_s=dice.among((0.0, 0.0, 8.0)),
+        monitor_s=dice.among((0.0, 5.0, 15.0)),
+        max_failures=dice.among((None, "0", "1", "2", "25%", "50%", "100%")),
+        on_breach=dice.among(tuple(StopAction)),
+        rollback_failed=not dice.chance(0.15),
+        rollback_parallelism=dice.whole(1, 3),
+    )
+    return Wanted(
+        procedure="engine.info" if reading else "engine.restart",
+        policy=policy,
+        hosts=tuple((first + place) % hosts for place in range(count)),
+        begins_s=dice.among((0.0, 0.0, 10.0, 40.0)),
+    )

@@ -1,0 +1,61 @@
+"""The engine keeps its laws under seeded faults; more seeds by one command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from orchestrator.cli.main import app
+from orchestrator.simulate import many
+from orchestrator.simulate.laws import Law, Violation
+from orchestrator.simulate.many import Verdict, run_seed, run_seeds
+from orchestrator.simulate.schedule import schedule_of
+
+#: seeds of every change
+FEW = range(12)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What the engine logs in thousands of turns is of no interest."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_a_seeded_schedule_breaks_no_law(seed: int) -> None:
+    assert run_seed(seed).violations == ()
+
+
+@pytest.mark.full
+def test_a_thousand_schedules_break_no_law() -> None:
+    assert [verdict.text for verdict in run_seeds(0, 1000, jobs=2) if verdict.violations] == []
+
+
+def test_a_seed_always_stands_for_the_same_schedule() -> None:
+    assert schedule_of(7) == schedule_of(7)
+    assert len({repr(schedule_of(seed)) for seed in range(50)}) == 50
+
+
+def test_the_command_ends_with_the_number_of_seeds_that_broke_a_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Violation(law=Law.ONCE, detail="h001 was changed 2 times")
+
+    def run_one(seed: int) -> Verdict:
+        return Verdict(seed=seed, violations=(broken,) if seed == 4 else ())
+
+    monkeypatch.setattr(many, "run_seed", run_one)
+    good = CliRunner().invoke(app, ["simulate", "--fault-schedules", "3"])
+    assert (good.exit_code, good.stdout) == (0, "3 schedules, 0 violations\n")
+    bad = CliRunner().invoke(app, ["simulate", "--fault-schedules", "3", "--first-seed", "3"])
+    assert (bad.exit_code, bad.stdout.splitlines()[-1]) == (1, "3 schedules, 1 violations")
+    assert bad.stdout.startswith(f"seed 4: {Law.ONCE.value}: ")
+
+
+@pytest.mark.parametrize("flags", [["0"], ["-1"], ["1", "--first-seed", "-1"], ["1", "--jobs", "0"]])
+def test_numbers_that_make_no_sense_are_refused(flags: list[str]) -> None:
+    assert CliRunner().invoke(app, ["simulate", "--fault-schedules", *flags]).exit_code == 2
