@@ -134,7 +134,7 @@ class SimHost:
         campaign = entry.order.campaign_id
         if entry.order.mode is Mode.UNDO:
             if self.undo_works(campaign):
-                return HostResult(outcome=Outcome.UNDONE, changed=True)
+                return HostResult(outcome=Outcome.UNDONE, changed=True, data={"differences": ()})
             return _failed("E_ROLLBACK_FAILED", changed=True)
         how = self.fate(campaign)
         if how is How.RIGHT:
