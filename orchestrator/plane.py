@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.gates.asker import Asker
 from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.leading import Lead, own_name
 from orchestrator.loop.reconcile import Reconciler
 from orchestrator.service.service import Service
@@ -48,7 +50,10 @@ class ControlPlane:
         self.lead = Lead(self.store, owner=owner or own_name(), now=now)
         self.bulletin = Bulletin()
         self.sender = Sender(broker_url, now=now)
-        self.reconciler = Reconciler(self.store, self.lead, self.sender, now=now, bulletin=self.bulletin)
+        self.reconciler = Reconciler(
+            self.store, self.lead, self.sender, now=now, bulletin=self.bulletin, ask=self._ask_gates
+        )
+        self.asker = Asker(self.reconciler.gate_answers.put, now=now)
         self.service = Service(
             self.store,
             self.lead,
@@ -79,12 +84,16 @@ class ControlPlane:
         for thread in (self._watch, self._loop):
             if thread.is_alive():
                 thread.join(timeout=35)
+        self.asker.stop()
         self.sender.stop()
         try:
             self.lead.give_up()
         except (StoreUnusable, SQLAlchemyError) as error:
             log.warning("The lead runs out by itself", action="stop", trouble=type(error).__name__)
         self.store.close()
+
+    def _ask_gates(self, questions: Sequence[GateQuestion]) -> None:
+        self.asker.ask(questions)
 
     def _watch_lead(self) -> None:
         """Read reports while this process leads, and only then."""

@@ -106,4 +106,10 @@ NEEDS = (
         present=any_file("/usr/lib/postgresql/*/bin/postgres"),
         purposes=TESTS,
     ),
+    Need(
+        package="prometheus",
+        why="tests ask gates of a real one",
+        present=program("prometheus"),
+        purposes=TESTS,
+    ),
 )

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import Service
+from orchestrator.api.gates import GateBody
 from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
@@ -149,6 +150,7 @@ class PlanBody(Body):
     clocks: ClocksBody = ClocksBody()
     #: who must agree first; nobody without it
     approval: ApprovalBody | None = None
+    gates: Annotated[list[GateBody], Field(default_factory=list, max_length=50)]
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
     #: no host at all is no error: the campaign is complete as soon as it is applied
     allow_empty: Annotated[bool, Field(strict=True)] = False
@@ -242,7 +244,10 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
     approval = None if body.approval is None else Approval(**body.approval.model_dump())
     policy = replace(policy, approval=approval)
     check_policy(policy)
-    return replace(policy, windows=windows, clocks=clocks, **body.delivery.model_dump(exclude_none=True))
+    gates = tuple(item.gate(number) for number, item in enumerate(body.gates, start=1))
+    return replace(
+        policy, windows=windows, clocks=clocks, gates=gates, **body.delivery.model_dump(exclude_none=True)
+    )
 
 
 def _document(body: ApplyBody) -> bytes:

@@ -6,7 +6,7 @@ Kinds of brakes are added to `brakes`; `decide` asks them and knows none of them
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,8 @@ from enum import StrEnum
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
+from orchestrator.campaign.gate import Moment
+from orchestrator.campaign.gates import needed
 from orchestrator.campaign.window_words import instant_words
 from orchestrator.campaign.windows import Closed, Open, fits, open_at
 
@@ -72,7 +74,27 @@ class Brakes:
 def brakes(campaign: Campaign, now: datetime) -> Brakes:
     """Every reason for which this campaign may start nothing now."""
     found = (_closed_window(campaign, now), _closing_window(campaign, now), _failed_undo(campaign))
-    return Brakes(items=tuple(brake for brake in found if brake is not None))
+    held = (brake for brake in found if brake is not None)
+    return Brakes(items=(*held, *_closed_gates(campaign, now)))
+
+
+def _closed_gates(campaign: Campaign, now: datetime) -> Iterator[Brake]:
+    """A gate that has not passed, or not lately, holds the next wave; one in the background holds every start."""
+    for item in needed(campaign):
+        if item.is_open(now):
+            continue
+        state = item.state
+        said = (
+            f"it said {state.verdict.value}: {state.detail}"
+            if state and state.verdict
+            else "it is being asked"
+        )
+        yield Brake(
+            reach=Reach.START if item.gate.at is Moment.BACKGROUND else Reach.WAVE,
+            text=f"{item.text} is closed: {said}",
+            until=item.due(),
+            hint="It is asked again by itself",
+        )
 
 
 def _closed_window(campaign: Campaign, now: datetime) -> Brake | None:

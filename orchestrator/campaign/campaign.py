@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.campaign.gate import Gate, GateState
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.usual import Usual
 from orchestrator.campaign.windows import Windows
@@ -167,6 +168,8 @@ class RolloutPolicy:
     clocks: Clocks = Clocks()
     #: who must agree first; None = nobody
     approval: Approval | None = None
+    #: questions that must be answered before it goes on
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +316,8 @@ class Campaign:
     ended_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
     notices: tuple[Notice, ...] = ()
+    #: gates that were asked, the latest question last
+    gates: tuple[GateState, ...] = ()
     #: how long the procedure took on hosts before, as known when it was planned; None = no history
     usual: Usual | None = None
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts

@@ -17,6 +17,7 @@ from orchestrator.campaign.census import Census, open_attempt, open_undo, take_c
 from orchestrator.campaign.clocks import read_clocks
 from orchestrator.campaign.ending import final_state
 from orchestrator.campaign.events import Action, Cancel, Dispatch, Finish, OpenWave, StopNow, WakeAt, Warn
+from orchestrator.campaign.gates import ask_gates, gate_stop, needed
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
@@ -42,10 +43,16 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     overdue = read_clocks(campaign, census, now)
     if overdue.stop is not None:
         return (StopNow(stop=overdue.stop),)
+    closed = gate_stop(campaign, now)
+    if closed is not None:
+        return (StopNow(stop=closed),)
     held = brakes(campaign, now)
     turn = _Turn(campaign=campaign, now=now, around=around, census=census, judgement=judgement, held=held)
     turn.timers.at(overdue.due)
-    return (*(Warn(notice=notice) for notice in overdue.notices), *turn.actions())
+    asks, instants = ask_gates(campaign, now)
+    for instant in instants:
+        turn.timers.at(instant)
+    return (*(Warn(notice=notice) for notice in overdue.notices), *asks, *turn.actions())
 
 
 def _before_work(campaign: Campaign, now: datetime) -> tuple[Action, ...]:
@@ -176,7 +183,8 @@ class _Turn:
         campaign, census = self.campaign, self.census
         over = stopped(campaign)
         left = census.states.get(HostState.PENDING, 0)
-        if not (busy or census.flying or census.soaking or census.waiting or (left and not over)):
+        going = busy or census.flying or census.soaking or census.waiting or (left and not over)
+        if not (going or self._gates_closed()):
             return (*_cancel(campaign, self._why_cancelled()), Finish(state=final_state(campaign)))
         if not busy and self._stalled():
             reason = "hosts stayed UNKNOWN, and their slots with them"
@@ -185,6 +193,10 @@ class _Turn:
             names = tuple(run.host.name for run in campaign.runs if run.state is HostState.PENDING)
             return (Cancel(hosts=names, reason=self._why_cancelled()),)
         return ()
+
+    def _gates_closed(self) -> bool:
+        """Whether the campaign may not be called complete: its last gates have not passed yet."""
+        return any(not item.is_open(self.now) for item in needed(self.campaign))
 
     def _why_cancelled(self) -> str:
         stops = self.campaign.stops

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from orchestrator.campaign.campaign import Notice, Stop
+from orchestrator.campaign.gate import Verdict
 from orchestrator.campaign.states import CampaignState
 from tasks.result import HostResult
 
@@ -77,6 +78,18 @@ class AbortAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateAnswered:
+    """What a gate said to the question asked at that instant."""
+
+    gate: str
+    wave: int
+    asked_at: datetime
+    verdict: Verdict
+    #: value or reason, one line
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The plan was applied."""
 
@@ -140,7 +153,9 @@ OperatorEvent: TypeAlias = (
     AbortAsked | PauseAsked | ResumeAsked | SkipAsked | RollbackAsked | ApproveAsked | DenyAsked
 )
 
-Event: TypeAlias = Accepted | Heartbeat | Ended | NotStarted | Rechecked | Started | OperatorEvent
+Event: TypeAlias = (
+    Accepted | Heartbeat | Ended | NotStarted | Rechecked | GateAnswered | Started | OperatorEvent
+)
 
 # ---- actions: what should be done
 
@@ -178,6 +193,14 @@ class Recheck:
 
     host: str
     attempt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskGate:
+    """Ask this gate for this wave; the shell hands the answer back as GateAnswered."""
+
+    gate: str
+    wave: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,5 +247,5 @@ class WakeAt:
 
 
 Action: TypeAlias = (
-    Dispatch | Resend | AskJournal | Recheck | OpenWave | StopNow | Warn | Cancel | Finish | WakeAt
+    Dispatch | Resend | AskJournal | Recheck | AskGate | OpenWave | StopNow | Warn | Cancel | Finish | WakeAt
 )

@@ -15,12 +15,14 @@ from orchestrator.campaign.events import (
     ApproveAsked,
     DenyAsked,
     Event,
+    GateAnswered,
     PauseAsked,
     ResumeAsked,
     RollbackAsked,
     SkipAsked,
     Started,
 )
+from orchestrator.campaign.gates import answered
 from orchestrator.campaign.operators import ask
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 
@@ -41,6 +43,9 @@ def observe_all(campaign: Campaign, events: Iterable[Event], now: datetime) -> C
             after, batch = _started(_on_hosts(after, batch, now), now), []
         elif isinstance(event, _ASKED):
             after, batch = ask(_on_hosts(after, batch, now), event, now), []
+        elif isinstance(event, GateAnswered):
+            if after.state not in FINAL_CAMPAIGN:
+                after, batch = answered(_on_hosts(after, batch, now), event, now), []
         else:
             batch.append(event)
     return _on_hosts(after, batch, now)

@@ -24,6 +24,7 @@ from orchestrator.campaign.events import (
     RollbackAsked,
     SkipAsked,
 )
+from orchestrator.campaign.gates import afresh
 from orchestrator.campaign.record import stop_now
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK, stopped
@@ -182,7 +183,7 @@ def _resume(campaign: Campaign, event: ResumeAsked, now: datetime) -> Campaign:
         else stop
         for stop in campaign.stops
     )
-    return replace(campaign, state=CampaignState.RUNNING, stops=stops)
+    return afresh(replace(campaign, state=CampaignState.RUNNING, stops=stops))
 
 
 def _skip(campaign: Campaign, event: SkipAsked, now: datetime) -> Campaign:

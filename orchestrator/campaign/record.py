@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from orchestrator.campaign import moves
+from orchestrator.campaign import gates, moves
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop, StopAction
 from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.events import (
     Action,
+    AskGate,
     AskJournal,
     Cancel,
     Dispatch,
@@ -45,7 +46,7 @@ def record(
         )
         after = replace(campaign, runs=runs)
     for action in actions:
-        if isinstance(action, OpenWave | StopNow | Warn | Cancel | Finish):
+        if isinstance(action, AskGate | OpenWave | StopNow | Warn | Cancel | Finish):
             after = _on_campaign(after, action, now)
     return campaign if after is campaign else moves.tidy(after, now)
 
@@ -105,10 +106,12 @@ def _asked(run: HostRun, attempt: Attempt, action: Resend | AskJournal | Recheck
 
 
 def _on_campaign(
-    campaign: Campaign, action: OpenWave | StopNow | Warn | Cancel | Finish, now: datetime
+    campaign: Campaign, action: AskGate | OpenWave | StopNow | Warn | Cancel | Finish, now: datetime
 ) -> Campaign:
     if isinstance(action, OpenWave):
         return replace(campaign, wave=action.number, wave_started_at=now, wave_settled_at=None)
+    if isinstance(action, AskGate):
+        return gates.asked(campaign, action, now)
     if isinstance(action, StopNow):
         return stop_now(campaign, action.stop, now)
     if isinstance(action, Warn):

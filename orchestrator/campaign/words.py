@@ -19,6 +19,7 @@ from orchestrator.campaign.campaign import (
     StopRule,
 )
 from orchestrator.campaign.clocks import clock_words
+from orchestrator.campaign.gates import gate_words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
 from orchestrator.campaign.usual_words import usual_words
@@ -62,6 +63,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _windows(campaign),
             _approval(campaign),
             _pauses(campaign),
+            gate_words(campaign),
             clock_words(campaign.policy.clocks),
             usual_words(campaign),
             _undo(campaign),

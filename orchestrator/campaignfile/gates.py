@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from orchestrator.campaign.gate import GateKind, Moment
 from orchestrator.campaignfile import values
 from orchestrator.documents.model import Record
 from orchestrator.documents.problems import Flaw
@@ -56,6 +57,13 @@ class Gate(Record):
         for key in KINDS[self.kind]:
             if not getattr(self, key):
                 raise Flaw(f"a gate of kind {self.kind} needs {key}", f"Add '{key}: ...'.")
+        if self.kind not in set(GateKind) or self.at not in set(Moment):
+            raise Flaw(
+                f"a gate of kind {self.kind} at {self.at} is not supported in this version: it would not be asked",
+                f"Kinds are {', '.join(GateKind)}; moments are {', '.join(Moment)}.",
+            )
+        if self.kind == GateKind.PROMETHEUS and self.least is None and self.most is None:
+            raise Flaw("a gate of kind prometheus needs least or most", "Say which values pass.")
         if self.least is not None and self.most is not None and self.least > self.most:
             raise Flaw(
                 f"least {self.least:g} is above most {self.most:g}, so no value passes", "Swap the two."

@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Share
 from orchestrator.campaign.waves import MAX_COUNT
+from orchestrator.campaignfile.gates import Gate
 from orchestrator.campaignfile.openings import windows_of
 from orchestrator.campaignfile.rollout import Ramp, Rule
 from orchestrator.campaignfile.schema import CampaignFile
@@ -32,6 +33,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "windows": _windows(file),
         "clocks": _clocks(file) or None,
         "approval": _approval(file),
+        "gates": None if file.gates is None else [_gate(gate) for gate in file.gates],
         "allow_unreachable": file.targets.allow_unreachable,
         "allow_empty": file.targets.allow_empty,
         "reason": file.reason,
@@ -73,6 +75,23 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "waves": list(rule.waves or ()),
         "from_wave": rule.from_wave or 1,
     }
+
+
+def _gate(gate: Gate) -> dict[str, Any]:
+    given = {
+        "kind": gate.kind,
+        "at": gate.at,
+        "url": gate.url,
+        "query": gate.query,
+        "argv": None if gate.argv is None else list(gate.argv),
+        "least": gate.least,
+        "most": gate.most,
+        "every_s": gate.every,
+        "timeout_s": gate.timeout,
+        "failures": gate.failures,
+        "errors": gate.errors,
+    }
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _clocks(file: CampaignFile) -> dict[str, dict[str, Any]]:

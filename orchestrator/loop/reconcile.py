@@ -22,13 +22,14 @@ from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignSta
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.loop import planning
 from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.gate_questions import GateAnswers, GateQuestion
 from orchestrator.loop.inbox import Inbox, Item, settle
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.orders import Sending
 from orchestrator.loop.planning_turn import freeze, plan_turn
 from orchestrator.loop.strangers import strange_lines
-from orchestrator.loop.turn import Turn, act, commit, observe_reports, open_orders
+from orchestrator.loop.turn import Turn, act, commit, observe_event, observe_reports, open_orders
 from orchestrator.store.errors import Conflict, Deposed, LeaseHeld, StoreUnusable
 from orchestrator.store.records import Lease, LogEntry
 from orchestrator.store.store import Store, Writer
@@ -67,6 +68,7 @@ class Reconciler:
         *,
         now: Callable[[], datetime],
         bulletin: Bulletin | None = None,
+        ask: Callable[[Sequence[GateQuestion]], None] | None = None,
     ) -> None:
         """Work on `store` while `lead` is held."""
         self._store = store
@@ -78,6 +80,8 @@ class Reconciler:
         #: makes the loop look now instead of at the next tick
         self.wake = self._wake.set
         self.inbox = Inbox(self.wake)
+        self.gate_answers = GateAnswers(self.wake)
+        self._ask = ask
         self._cache: dict[str, Campaign] = {}
         #: campaigns whose open orders were looked at since this process began to lead
         self._rechecked: set[str] = set()
@@ -233,6 +237,9 @@ class Reconciler:
             plan_turn(self._store, turn, reports)
         else:
             observe_reports(turn, reports)
+        answers = self.gate_answers.of(campaign.id)
+        for answer in answers:
+            observe_event(turn, answer)
         self._recheck(turn)
         around = self._around(turn, leases)
         actions = decide(turn.after, now, around)
@@ -249,6 +256,9 @@ class Reconciler:
             self._write(write)
         self._blocked[campaign.id] = around.blocked
         self._rechecked.add(campaign.id)
+        self.gate_answers.taken(campaign.id, answers)
+        if self._ask is not None and turn.questions:
+            self._ask(turn.questions)
         # committed above, or there was nothing to commit: only now may anything leave
         self._outbox.send(tuple({celery_task_id(item.order): item for item in turn.sendings}.values()))
         return TICK_S if turn.wake_at is None else min(max((turn.wake_at - now).total_seconds(), 0.0), TICK_S)

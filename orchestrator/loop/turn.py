@@ -32,6 +32,7 @@ from orchestrator.campaign.record import record
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
 from orchestrator.campaign.stop_rules import stopped
 from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.loop.gate_questions import GateQuestion, questions_of
 from orchestrator.loop.ingest import Ignored, event_of
 from orchestrator.loop.orders import Sending, order_of, question_of
 from orchestrator.store.codec import said
@@ -60,6 +61,8 @@ class Turn:
     log: list[LogEntry] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
+    #: gates to be asked once the turn is committed
+    questions: list[GateQuestion] = field(default_factory=list)
     #: highest epoch each host says it has seen
     epochs_seen: dict[str, int] = field(default_factory=dict)
     #: machine-id of each host that answered
@@ -198,6 +201,7 @@ def act(turn: Turn, writer: Writer, actions: Sequence[Action], around: Surroundi
             return
         epochs = writer.draw_epochs(action.host for action in doing if isinstance(action, Dispatch))
         turn.after = record(turn.after, doing, turn.now, epochs)
+        turn.questions += questions_of(turn.after, doing, turn.now)
         hosts = by_name(turn.after)
         for action in doing:
             _note_action(turn, action, hosts)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.gates import gate_lines
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import EXIT_CODES, FINAL_CAMPAIGN, FINAL_HOST, HostState
@@ -91,6 +92,7 @@ def campaign_view(
         stops=[_stop(stop) for stop in campaign.stops if stop.lifted_at is None],
         brakes=list(brake_lines(campaign, now)),
         notices=list(notice_lines(campaign)),
+        gates=list(gate_lines(campaign, now)),
         progress=_progress(campaign, now),
         exit_code=EXIT_CODES.get(campaign.state),
     )

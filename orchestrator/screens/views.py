@@ -199,6 +199,8 @@ class CampaignView(View):
     brakes: list[str]
     #: what takes longer than it should and stopped nothing, the latest last
     notices: list[str]
+    #: gates that were asked, with last answer and age
+    gates: list[str]
     progress: ProgressView | None
     #: exit code of the command line for this state; null while it goes on
     exit_code: int | None

@@ -455,6 +455,9 @@ GATES = [
     added("gates: [{kind: http, url: 'http://h', most: .inf}]", '".inf" is not a plain number'),
     added("gates: [{kind: http, url: 'http://h', least: 2, most: 1}]", "least 2 is above most 1"),
     added("gates: [{kind: http, url: 'http://h', timeout: 1h}]", 'timeout "1h"', "1s to 10m"),
+    added("gates: [{kind: health}]", "kind health at wave is not supported in this version"),
+    added("gates: [{kind: http, url: 'http://h', at: host}]", "at host is not supported"),
+    added("gates: [{kind: prometheus, url: 'http://h', query: up}]", "needs least or most"),
     added("gates: [{kind: health, failures: -1}]", 'failures "-1"', "from 0 to 1000"),
 ]
 
@@ -463,7 +466,6 @@ NOT_YET = [
     unsupported("waves: [{hosts: 1, name: canary}]", "waves.name"),
     unsupported("waves: [{hosts: 1, parallel: 2}]", "waves.parallel"),
     unsupported("stop_rules: [{tolerate: 0, scope: label, label: region}]", "stop_rules.label"),
-    unsupported("gates: [{kind: health}]", "gates"),
     unsupported("budgets: {fleet: 5}", "budgets"),
     unsupported("rollback: {monitor: 1m}", "rollback.monitor"),
     unsupported("notify: [{to: ops, on: [halted]}]", "notify"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.gate import Gate
 from orchestrator.campaign.policy import make_policy
 from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.inbox import Delivery, Item
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.orders import Sending
@@ -75,7 +78,16 @@ class Control:
         self.lead = Lead(self.store, owner=f"test{next(self._names)}", now=self.clock)
         self.clock.turn(20)
         bulletin = Bulletin()
-        self.reconciler = Reconciler(self.store, self.lead, self.outbox, now=self.clock, bulletin=bulletin)
+        #: gates that were to be asked
+        self.questions: list[GateQuestion] = []
+        self.reconciler = Reconciler(
+            self.store,
+            self.lead,
+            self.outbox,
+            now=self.clock,
+            bulletin=bulletin,
+            ask=self.questions.extend,
+        )
         assert self.lead.ensure()
         ids = (f"ctest{number:04}" for number in self._names)
         self.service = Service(
@@ -125,21 +137,31 @@ class Control:
             self.clock.turn(seconds)
         raise AssertionError(f"{campaign_id} stays {self.states(campaign_id)}")
 
-    def plan(self, names: Sequence[str], *, procedure: str = "engine.restart", **policy: object) -> str:
+    def plan(
+        self,
+        names: Sequence[str],
+        *,
+        procedure: str = "engine.restart",
+        gates: tuple[Gate, ...] = (),
+        **policy: object,
+    ) -> str:
         """Plan on these hosts and give the id; the plan is made."""
         kind = Kind.READ_ONLY if procedure == "engine.info" else Kind.CHANGING
         wanted = NewPlan(
             procedure=procedure,
             params={},
             hosts=tuple(plain_host(name) for name in names),
-            policy=make_policy(kind, **policy),  # type: ignore[arg-type] # the test says what it means
+            policy=replace(
+                make_policy(kind, **policy),  # type: ignore[arg-type] # the test says what it means
+                gates=gates,
+            ),
             author="tester",
         )
         campaign_id = self.service.plan(wanted)
         self.run(campaign_id, lambda campaign: campaign.state != "PLANNING")
         return campaign_id
 
-    def apply(self, names: Sequence[str], *, procedure: str = "engine.restart", **policy: object) -> str:
+    def apply(self, names: Sequence[str], *, procedure: str = "engine.restart", **policy: Any) -> str:
         """Plan on these hosts, apply it, and give the id."""
         campaign_id = self.plan(names, procedure=procedure, **policy)
         document, _ = self.service.document(campaign_id)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.gate import Gate, GateKind, Moment
 from orchestrator.campaign.windows import Interval, Window, Windows
 from tests.orchestrator.api.test_routes import BODY, planned
 from tests.orchestrator.scripted import ScriptedService
@@ -145,3 +146,46 @@ def test_clocks_outside_their_limits_are_refused(
 ) -> None:
     assert client.post("/v1/plans", json=BODY | {"clocks": clocks}).status_code == 422
     assert not service.requests
+
+
+def test_gates_reach_the_plan_named_by_kind_and_place(client: httpx.Client, service: ScriptedService) -> None:
+    planned(
+        client,
+        gates=[
+            {"kind": "http", "url": "http://shop/health", "at": "background"},
+            {"kind": "prometheus", "url": "http://p:9090", "query": "up", "least": 1, "errors": 0},
+        ],
+    )
+    assert service.requests[0].policy.gates == (
+        Gate(name="http-1", kind=GateKind.HTTP, at=Moment.BACKGROUND, url="http://shop/health"),
+        Gate(
+            name="prometheus-2",
+            kind=GateKind.PROMETHEUS,
+            url="http://p:9090",
+            query="up",
+            least=1.0,
+            errors=0,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"kind": "human"},
+        {"kind": "http"},
+        {"kind": "http", "url": "file:///etc/passwd"},
+        {"kind": "http", "url": "http://u:p@h/"},
+        {"kind": "http", "url": "http://h", "at": "host"},
+        {"kind": "http", "url": "http://h", "every_s": 0},
+        {"kind": "prometheus", "url": "http://p", "query": "up"},
+        {"kind": "prometheus", "url": "http://p", "query": "up", "least": 2, "most": 1},
+        {"kind": "command", "argv": []},
+        {"kind": "command", "argv": "rm -rf /"},
+    ],
+)
+def test_a_gate_that_asks_nothing_is_refused(
+    client: httpx.Client, service: ScriptedService, gate: dict[str, Any]
+) -> None:
+    assert client.post("/v1/plans", json=BODY | {"gates": [gate]}).status_code == 422
+    assert service.requests == []

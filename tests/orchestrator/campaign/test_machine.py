@@ -22,6 +22,7 @@ from orchestrator.campaign.events import (
     Dispatch,
     Event,
     Finish,
+    GateAnswered,
     OpenWave,
     PauseAsked,
     Recheck,
@@ -32,6 +33,8 @@ from orchestrator.campaign.events import (
     Started,
     WakeAt,
 )
+from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
+from orchestrator.campaign.gates import state_of
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import (
@@ -47,6 +50,12 @@ from orchestrator.campaign.surroundings import Surroundings
 from tasks.model import Mode
 from tests.orchestrator.campaign.fleet import Fleet, How, Letter
 from tests.orchestrator.campaign.worlds import START, planned
+
+#: gates that are closed for good now and then, and open again at other times
+_GATES = tuple(
+    Gate(name=f"http-{number}", kind=GateKind.HTTP, at=at, failures=2, errors=1)
+    for number, at in enumerate((Moment.AFTER_WAVE, Moment.BACKGROUND, Moment.WAVE), start=1)
+)
 
 _PICK = st.integers(min_value=0, max_value=1_000)
 
@@ -84,12 +93,13 @@ class CampaignMachine(RuleBasedStateMachine):
         rollback_parallelism=st.integers(min_value=1, max_value=3),
         rollback_delay_s=st.sampled_from([0.0, 0.0, 20.0]),
         rollback_on_failure=st.sampled_from([StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT]),
+        gates=st.sampled_from([(), (), _GATES[:1], _GATES]),
         script=st.lists(st.sampled_from([How.OK, How.OK, How.OK, *How]), min_size=1, max_size=12),
     )
-    def begin(self, count: int, script: list[How], **policy: Any) -> None:
+    def begin(self, count: int, script: list[How], gates: tuple[Gate, ...], **policy: Any) -> None:
         """Start a campaign under any policy, on hosts whose work ends as the script says."""
         self.script = itertools.cycle(script)
-        self.campaign = planned(count, tune={"unknown_wait_s": 300.0}, **policy)
+        self.campaign = planned(count, tune={"unknown_wait_s": 300.0, "gates": gates}, **policy)
         self.fleet = Fleet([run.host.name for run in self.campaign.runs])
         self.hosts = frozenset(self.fleet.hosts)
         self.epochs: dict[str, int] = {}
@@ -195,6 +205,11 @@ class CampaignMachine(RuleBasedStateMachine):
         for run in campaign.runs:
             if 0 < run.wave < wave:
                 assert run.state in FINAL_HOST, "I7: the wave before is settled and soaked"
+        for gate in campaign.policy.gates:
+            asked_for = {Moment.AFTER_WAVE: wave - 1, Moment.WAVE: wave}.get(gate.at, 0)
+            state = state_of(campaign, gate.name, asked_for)
+            first = gate.at is Moment.AFTER_WAVE and wave == 1
+            assert first or (state is not None and state.verdict is Verdict.PASS), "I7: gated"
         if wave > 1:
             settled = campaign.wave_settled_at
             assert settled is not None
@@ -354,6 +369,15 @@ class CampaignMachine(RuleBasedStateMachine):
         """Twenty seconds after the change."""
         self._host(pick).sound = False
 
+    @rule(pick=_PICK, verdict=st.sampled_from([Verdict.PASS, Verdict.PASS, *Verdict]))
+    @precondition(lambda self: bool(self.campaign.gates))
+    def a_gate_answers(self, pick: int, verdict: Verdict) -> None:
+        """Also twice, and late."""
+        state = self.campaign.gates[pick % len(self.campaign.gates)]
+        self._observe(
+            GateAnswered(gate=state.gate, wave=state.wave, asked_at=state.asked_at, verdict=verdict)
+        )
+
     def _host(self, pick: int) -> Any:
         names = sorted(self.hosts)
         return self.fleet.hosts[names[pick % len(names)]]
@@ -500,6 +524,10 @@ class CampaignMachine(RuleBasedStateMachine):
         done = self._tick()
         while done and not any(isinstance(action, Finish) for action in done):
             done = self._tick()
+        for state in self.campaign.gates:
+            self._observe(
+                GateAnswered(gate=state.gate, wave=state.wave, asked_at=state.asked_at, verdict=Verdict.PASS)
+            )
         self._deliver_all()
         for host in self.fleet.hosts.values():
             if host.running() is not None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import GateAnswered
+from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.ingest import event_of
 from orchestrator.loop.received import Malformed
@@ -408,3 +410,26 @@ def test_reports_of_a_tick_that_failed_are_not_acknowledged_and_come_with_the_ne
 
 def _raise(error: Exception) -> Any:
     raise error
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_gate_is_asked_after_the_commit_and_again_after_a_restart(store: Store, restart: bool) -> None:
+    gate = Gate(name="http-1", kind=GateKind.HTTP, at=Moment.CAMPAIGN, url="http://shop/health")
+    control = Control(store)
+    own = control.apply(THREE, waves="all", gates=(gate,))
+    control.tick()
+    if restart:
+        control.restart()
+        control.clock.turn(16)
+        control.tick()
+    question = control.questions[-1]
+    assert (question.campaign_id, question.gate) == (own, gate)
+    assert control.service.campaign(own).gates[0].asked_at == question.asked_at
+    assert control.service.campaign(own).wave == 0
+    event = GateAnswered(gate="http-1", wave=0, asked_at=question.asked_at, verdict=Verdict.PASS)
+    control.reconciler.gate_answers.put(own, event)
+    control.reconciler.gate_answers.put(own, event)
+    control.run(own, _final)
+    assert control.states(own)[""] == "COMPLETE"
+    kinds = [line.kind for line in control.service.events(own, 0)]
+    assert kinds.count("gate-answered") == 1

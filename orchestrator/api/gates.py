@@ -1,0 +1,59 @@
+"""Gates as they come in over the API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.api.body import Body
+from orchestrator.campaign.gate import Gate, GateKind, Moment
+
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Times = Annotated[int, Field(strict=True, ge=0, le=1000)]
+_Line = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class GateBody(Body):
+    """A question that must be answered well before the campaign goes on."""
+
+    kind: GateKind
+    at: Moment = Moment.WAVE
+    url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://[^\s@]+$")] | None = None
+    query: _Line | None = None
+    argv: Annotated[list[_Line], Field(min_length=1, max_length=100)] | None = None
+    least: _Number | None = None
+    most: _Number | None = None
+    every_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 30.0
+    timeout_s: Annotated[float, Field(ge=1, le=600, allow_inf_nan=False)] = 10.0
+    failures: _Times = 0
+    errors: _Times = 2
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        needs = {GateKind.HTTP: ("url",), GateKind.PROMETHEUS: ("url", "query"), GateKind.COMMAND: ("argv",)}
+        for key in needs[self.kind]:
+            if getattr(self, key) is None:
+                raise ValueError(f"a gate of kind {self.kind} needs {key}")
+        if self.kind is GateKind.PROMETHEUS and self.least is None and self.most is None:
+            raise ValueError("a gate of kind prometheus needs least or most")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"least {self.least:g} is above most {self.most:g}")
+        return self
+
+    def gate(self, number: int) -> Gate:
+        """The gate as the core takes it, named by its kind and place in the list."""
+        return Gate(
+            name=f"{self.kind.value}-{number}",
+            kind=self.kind,
+            at=self.at,
+            url=self.url or "",
+            query=self.query or "",
+            argv=tuple(self.argv or ()),
+            least=self.least,
+            most=self.most,
+            every_s=self.every_s,
+            timeout_s=self.timeout_s,
+            failures=self.failures,
+            errors=self.errors,
+        )

@@ -1,0 +1,78 @@
+"""What a gate is: a question about the world that must be answered well before a campaign goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class GateKind(StrEnum):
+    """What is asked."""
+
+    HTTP = "http"
+    PROMETHEUS = "prometheus"
+    COMMAND = "command"
+
+
+class Moment(StrEnum):
+    """When the answer is needed."""
+
+    #: before the first wave
+    CAMPAIGN = "campaign"
+    #: before each wave
+    WAVE = "wave"
+    #: again and again while the campaign is at work
+    BACKGROUND = "background"
+    #: after each wave: its hosts are final, their soak is over
+    AFTER_WAVE = "after-wave"
+
+
+class Verdict(StrEnum):
+    """What the answer comes to; only a pass opens a gate."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    FAIL = "fail"
+    #: a person must judge
+    INCONCLUSIVE = "inconclusive"
+    #: nobody could tell: no answer, no data, old data
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One question, when it is asked, and how often it may be answered badly."""
+
+    #: unique in the campaign: "http-1"
+    name: str
+    kind: GateKind
+    at: Moment = Moment.WAVE
+    url: str = ""
+    query: str = ""
+    argv: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    #: seconds between two questions, and how long a pass is good for
+    every_s: float = 30.0
+    #: seconds one answer may take
+    timeout_s: float = 10.0
+    #: fails tolerated for one wave (background: for the campaign); one more halts
+    failures: int = 0
+    #: errors in a row tolerated; one more pauses
+    errors: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateState:
+    """How one gate stands for one wave."""
+
+    gate: str
+    #: the wave it opens or follows; 0 for the campaign and the background
+    wave: int
+    asked_at: datetime
+    #: None while the answer to the last question is awaited
+    answered_at: datetime | None = None
+    verdict: Verdict | None = None
+    detail: str = ""
+    fails: int = 0
+    errors: int = 0

@@ -1,0 +1,66 @@
+"""Asks gates in threads of its own, a bounded number at a time, and hands their answers back.
+
+It keeps nothing: a question that is lost with it is asked again by the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import structlog
+
+from orchestrator.campaign.events import GateAnswered
+from orchestrator.campaign.gate import Gate, GateKind, Verdict
+from orchestrator.gates import command, http, prometheus
+from orchestrator.gates.answer import Answer, answer
+from orchestrator.loop.gate_questions import GateQuestion
+
+log = structlog.get_logger()
+
+_TOGETHER = 8
+
+
+class Asker:
+    """Questions on their way."""
+
+    def __init__(self, deliver: Callable[[str, GateAnswered], None], *, now: Callable[[], datetime]) -> None:
+        """Give every answer to `deliver`, with its campaign."""
+        self._deliver = deliver
+        self._now = now
+        self._pool = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="gate")
+
+    def ask(self, questions: Sequence[GateQuestion]) -> None:
+        """Begin to ask these, without waiting."""
+        for question in questions:
+            self._pool.submit(self._one, question)
+
+    def stop(self) -> None:
+        """Ask no more; each question under way ends at its own deadline."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _one(self, question: GateQuestion) -> None:
+        try:
+            said = answer_of(question.gate, self._now())
+        except Exception as error:
+            # a defect of ours is no pass, and says so where the gate is shown
+            log.exception("A gate could not be asked", action="gate", gate=question.gate.name)
+            said = answer(Verdict.ERROR, f"it could not be asked: {type(error).__name__}")
+        event = GateAnswered(
+            gate=question.gate.name,
+            wave=question.wave,
+            asked_at=question.asked_at,
+            verdict=said.verdict,
+            detail=said.detail,
+        )
+        self._deliver(question.campaign_id, event)
+
+
+def answer_of(gate: Gate, now: datetime) -> Answer:
+    """Ask the gate and wait for what it says."""
+    if gate.kind is GateKind.HTTP:
+        return http.ask(gate)
+    if gate.kind is GateKind.PROMETHEUS:
+        return prometheus.ask(gate, now)
+    return command.ask(gate)
