@@ -52,7 +52,9 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
         campaign = service.campaign(reference)
         # only what is over can be undone, and live views ask often
         undone_by = service.undone_by(campaign.id) if campaign.state in FINAL_CAMPAIGN else ()
-        view = campaign_view(campaign, now(), full=detail == "full", undone_by=undone_by)
+        view = campaign_view(
+            campaign, now(), full=detail == "full", undone_by=undone_by, around=service.around(campaign)
+        )
         return answer(view.model_dump(mode="python"))
 
     @routes.get("/{reference}/plan")

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import OperatorEvent
+from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry
@@ -64,6 +65,10 @@ class Service(Protocol):
 
     def campaign(self, reference: str) -> Campaign:
         """A campaign by id or by a beginning of it that no other has."""
+        ...
+
+    def around(self, campaign: Campaign) -> Surroundings:
+        """What the campaign knows of the world outside itself."""
         ...
 
     def campaigns(self, limit: int) -> Sequence[Campaign]:

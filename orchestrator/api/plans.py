@@ -17,9 +17,11 @@ from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.api.windows import WindowsBody
 from orchestrator.campaign.campaign import (
     Approval,
+    Budgets,
     Clock,
     Clocks,
     FailureKind,
+    LabelBudget,
     RolloutPolicy,
     Scope,
     StopAction,
@@ -38,6 +40,8 @@ Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
 Patience = Annotated[float, Field(ge=1, le=7 * 86_400, allow_inf_nan=False)]
 Slots = Annotated[int, Field(strict=True, ge=1, le=MAX_PARALLELISM)]
 Times = Annotated[int, Field(strict=True, ge=1, le=100)]
+LabelKey = Annotated[str, Field(min_length=1, max_length=100)]
+ShareText = Annotated[str, Field(max_length=32)]
 WaveNumber = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
 
 
@@ -123,6 +127,22 @@ class ApprovalBody(Body):
     abort_on_timeout: Annotated[bool, Field(strict=True)] = False
 
 
+class BudgetsBody(Body):
+    """How many hosts may be away at the same time, all campaigns together."""
+
+    #: per label: count or percentage of the hosts that share its value
+    max_unavailable: Annotated[dict[LabelKey, ShareText], Field(default_factory=dict, max_length=50)]
+    fleet: ShareText | None = None
+
+    def budgets(self) -> Budgets:
+        """The budgets as the core takes them; ValueError when one is no share."""
+        labels = tuple(
+            LabelBudget(label=key, most=parse_share(most))
+            for key, most in sorted(self.max_unavailable.items())
+        )
+        return Budgets(labels=labels, fleet=None if self.fleet is None else parse_share(self.fleet))
+
+
 class PlanBody(Body):
     """What to plan: a procedure on exactly these hosts, in this order, under this policy."""
 
@@ -151,6 +171,8 @@ class PlanBody(Body):
     #: who must agree first; nobody without it
     approval: ApprovalBody | None = None
     gates: Annotated[list[GateBody], Field(default_factory=list, max_length=50)]
+    #: how many hosts may be away at a time
+    budgets: BudgetsBody | None = None
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
     #: no host at all is no error: the campaign is complete as soon as it is applied
     allow_empty: Annotated[bool, Field(strict=True)] = False
@@ -242,7 +264,8 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
     windows = None if body.windows is None else body.windows.windows()
     clocks = body.clocks.clocks()
     approval = None if body.approval is None else Approval(**body.approval.model_dump())
-    policy = replace(policy, approval=approval)
+    budgets = None if body.budgets is None else body.budgets.budgets()
+    policy = replace(policy, approval=approval, budgets=budgets)
     check_policy(policy)
     gates = tuple(item.gate(number) for number, item in enumerate(body.gates, start=1))
     return replace(

@@ -127,6 +127,23 @@ class Approved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelBudget:
+    """How many of the hosts that share a value of this label may be away at a time."""
+
+    label: str
+    most: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """How many hosts may be away at the same time, all campaigns together."""
+
+    labels: tuple[LabelBudget, ...] = ()
+    #: of all hosts
+    fleet: Share | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPolicy:
     """How a campaign goes over its hosts; words of `docker service update` where it has them."""
 
@@ -165,6 +182,8 @@ class RolloutPolicy:
     max_attempts: int = 3
     #: when hosts may be started; None = at any time
     windows: Windows | None = None
+    #: how many hosts may be away at a time; None = as many as there are slots
+    budgets: Budgets | None = None
     clocks: Clocks = Clocks()
     #: who must agree first; None = nobody
     approval: Approval | None = None

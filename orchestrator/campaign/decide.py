@@ -15,6 +15,7 @@ from orchestrator.campaign.bringing_back import ended_by, undo_room
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import Census, open_attempt, open_undo, take_census
 from orchestrator.campaign.clocks import read_clocks
+from orchestrator.campaign.disruption import Ledger, open_ledger
 from orchestrator.campaign.ending import final_state
 from orchestrator.campaign.events import Action, Cancel, Dispatch, Finish, OpenWave, StopNow, WakeAt, Warn
 from orchestrator.campaign.gates import ask_gates, gate_stop, needed
@@ -47,7 +48,15 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     if closed is not None:
         return (StopNow(stop=closed),)
     held = brakes(campaign, now)
-    turn = _Turn(campaign=campaign, now=now, around=around, census=census, judgement=judgement, held=held)
+    turn = _Turn(
+        campaign=campaign,
+        now=now,
+        around=around,
+        census=census,
+        judgement=judgement,
+        held=held,
+        ledger=open_ledger(campaign, around),
+    )
     turn.timers.at(overdue.due)
     asks, instants = ask_gates(campaign, now)
     for instant in instants:
@@ -93,6 +102,8 @@ class _Turn:
     census: Census
     judgement: Judgement
     held: Brakes
+    #: what is used of the budgets now; it grows with what this turn starts
+    ledger: Ledger | None
     timers: Timers = field(default_factory=Timers)
 
     def actions(self) -> tuple[Action, ...]:
@@ -128,7 +139,7 @@ class _Turn:
             (run for run in self.census.waiting if run.host.name not in self.around.blocked),
             key=lambda run: (-run.wave, run.failed_as is None),
         )
-        return tuple(_undo_of(run) for run in ready[:room])
+        return tuple(_undo_of(run) for run in self._within_budgets(ready, room))
 
     # -- forward ---------------------------------------------------------------------------------------------
 
@@ -171,10 +182,28 @@ class _Turn:
 
     def _dispatches(self, pending: Iterable[HostRun]) -> tuple[Dispatch, ...]:
         free = [run for run in pending if run.host.name not in self.around.blocked]
+        chosen = self._within_budgets(free, self._room())
         return tuple(
-            Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of)
-            for run in free[: self._room()]
+            Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of) for run in chosen
         )
+
+    def _within_budgets(self, ready: Iterable[HostRun], room: int) -> list[HostRun]:
+        """So many of them, in their order, as slots and budgets allow."""
+        chosen: list[HostRun] = []
+        for run in ready:
+            if len(chosen) >= room:
+                break
+            if self.ledger is None or self.ledger.take(run.host):
+                chosen.append(run)
+        return chosen
+
+    def _waits_for_silence(self, run: HostRun) -> bool:
+        """Whether a budget keeps this host back, and only silent hosts of this campaign use that budget."""
+        if self.ledger is None or run.host.name in self.around.blocked:
+            return False
+        silent = {flying.host.name for flying in self.census.flying}
+        full = self.ledger.full(run.host)
+        return any(self.ledger.away[group] <= silent for group in full)
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -211,9 +240,10 @@ class _Turn:
             return False
         if any(run.state is not HostState.UNKNOWN for run in census.flying):
             return False
+        held_up = (*(census.pending if self._may_start() else ()), *census.waiting)
         if (
             self._room()
-            and ((census.pending and self._may_start()) or census.waiting)
+            and any(not self._waits_for_silence(run) for run in held_up)
             and not self.judgement.dark
         ):
             # somebody else holds these hosts, and will let go of them

@@ -7,6 +7,7 @@ from math import isfinite
 
 from orchestrator.campaign.campaign import (
     Approval,
+    Budgets,
     Clock,
     FailureKind,
     RolloutPolicy,
@@ -92,8 +93,15 @@ def check_policy(policy: RolloutPolicy) -> None:
         )
     for rule in policy.stop_rules:
         _check_rule(rule)
+    _check_parts(policy)
+
+
+def _check_parts(policy: RolloutPolicy) -> None:
+    """The parts a policy may have or not."""
     if policy.approval is not None:
         _check_approval(policy.approval)
+    if policy.budgets is not None:
+        _check_budgets(policy.budgets)
     for name in ("step", "host", "progress", "campaign"):
         _check_clock(f"clocks.{name}", getattr(policy.clocks, name))
 
@@ -150,6 +158,14 @@ def _check_rule(rule: StopRule) -> None:
     _check_count("from_wave", rule.from_wave, 1, 100_000)
     for number in rule.waves:
         _check_count("wave of a stop rule", number, 1, 100_000)
+
+
+def _check_budgets(budgets: Budgets) -> None:
+    """A budget of nothing would let no host be changed, ever; it is refused."""
+    for budget in budgets.labels:
+        _check_share(f"budgets.max_unavailable.{budget.label}", budget.most, zero=False)
+    if budgets.fleet is not None:
+        _check_share("budgets.fleet", budgets.fleet, zero=False)
 
 
 def _check_clock(name: str, clock: Clock) -> None:

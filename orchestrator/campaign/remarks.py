@@ -8,20 +8,23 @@ from orchestrator.campaign.approval import waiting_lines
 from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING
+from orchestrator.campaign.disruption import budget_lines
 from orchestrator.campaign.stop_rules import stopped
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.words import SHOWN
 
 
-def brake_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
+def brake_lines(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tuple[str, ...]:
     """What keeps a campaign at work from starting hosts now, one line each; () when nothing does, or all is over."""
     if campaign.state not in WORKING:
         return tuple(waiting_lines(campaign, now))
     over = stopped(campaign)
-    return tuple(
+    braking = tuple(
         f"{brake.text}. {brake.hint}" if brake.hint else brake.text
         for brake in brakes(campaign, now).items
         if not over or brake.reach is Reach.EVERYTHING
     )
+    return (*braking, *budget_lines(campaign, around))
 
 
 def notice_lines(campaign: Campaign) -> tuple[str, ...]:

@@ -5,7 +5,17 @@ The shell collects it from SQL before each decision; the core only reads it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """One host that a campaign works on, or left to a person."""
+
+    host: str
+    campaign: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +24,8 @@ class Surroundings:
 
     #: hosts that somebody else is changing; they are left alone
     blocked: frozenset[str] = frozenset()
+    #: hosts that any campaign keeps, this one included; collected only for campaigns with budgets
+    away: tuple[Away, ...] = ()
 
 
 #: nothing outside matters

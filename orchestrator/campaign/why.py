@@ -17,6 +17,7 @@ from orchestrator.campaign.census import take_census
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import judge, stopped
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.words import names, plural
 from tasks.model import Host
 
@@ -74,16 +75,16 @@ class Explanation:
         return tuple(_lines(self))
 
 
-def explain(campaign: Campaign, now: datetime, *, blocked: frozenset[str] = frozenset()) -> Explanation:
-    """Why the campaign is where it is; `blocked` hosts are held by another campaign."""
+def explain(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> Explanation:
+    """Why the campaign is where it is, in these surroundings."""
     # what a person lifted stops nothing any more
     stops = tuple(stop for stop in campaign.stops if stop.lifted_at is None)
     causes = _causes(campaign)
     return Explanation(
         campaign=campaign.id,
         state=campaign.state.value,
-        headline=_headline(campaign, now, blocked),
-        brakes=brake_lines(campaign, now),
+        headline=_headline(campaign, now, around.blocked),
+        brakes=brake_lines(campaign, now, around),
         notices=notice_lines(campaign),
         rule="; ".join(stop.rule for stop in stops),
         limit="; ".join(stop.limit for stop in stops if stop.limit),

@@ -19,6 +19,7 @@ from orchestrator.campaign.campaign import (
     StopRule,
 )
 from orchestrator.campaign.clocks import clock_words
+from orchestrator.campaign.disruption import budget_words
 from orchestrator.campaign.gates import gate_words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
@@ -60,6 +61,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _hosts(campaign),
             _waves(campaign),
             _campaign_rules(campaign),
+            budget_words(campaign),
             _windows(campaign),
             _approval(campaign),
             _pauses(campaign),

@@ -31,6 +31,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "ttl_s": file.plan.expires,
         "delivery": _delivery(file) or None,
         "windows": _windows(file),
+        "budgets": _budgets(file),
         "clocks": _clocks(file) or None,
         "approval": _approval(file),
         "gates": None if file.gates is None else [_gate(gate) for gate in file.gates],
@@ -105,6 +106,15 @@ def _clocks(file: CampaignFile) -> dict[str, dict[str, Any]]:
         if kept := {key: value for key, value in given.items() if value is not None}:
             found[name] = kept
     return found
+
+
+def _budgets(file: CampaignFile) -> dict[str, Any] | None:
+    budgets = file.budgets
+    if budgets is None:
+        return None
+    labels = {key: share_text(most) for key, most in budgets.max_unavailable.items()}
+    found: dict[str, Any] = {"max_unavailable": labels}
+    return found if budgets.fleet is None else found | {"fleet": share_text(budgets.fleet)}
 
 
 def _windows(file: CampaignFile) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from orchestrator.loop.inbox import Inbox, Item, settle
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.orders import Sending
+from orchestrator.loop.outside import surroundings_of
 from orchestrator.loop.planning_turn import freeze, plan_turn
 from orchestrator.loop.strangers import strange_lines
 from orchestrator.loop.turn import Turn, act, commit, observe_event, observe_reports, open_orders
@@ -290,7 +292,12 @@ class Reconciler:
 
     def _around(self, turn: Turn, leases: tuple[Lease, ...]) -> Surroundings:
         """Collect what the campaign must know of the world outside itself."""
-        return Surroundings(blocked=self._blocked_hosts(turn, leases))
+        blocked = self._blocked_hosts(turn, leases)
+        if turn.after.policy.budgets is None:
+            return Surroundings(blocked=blocked)
+        # read now: another campaign may have started hosts in this very tick
+        with self._store.read() as reader:
+            return replace(surroundings_of(reader, turn.after), blocked=blocked)
 
     def _blocked_hosts(self, turn: Turn, leases: tuple[Lease, ...]) -> frozenset[str]:
         """Give the hosts other campaigns are changing; each one is logged once, with its owner."""

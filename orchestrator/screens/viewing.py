@@ -11,6 +11,7 @@ from orchestrator.campaign.gates import gate_lines
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import EXIT_CODES, FINAL_CAMPAIGN, FINAL_HOST, HostState
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.words import words
 from orchestrator.screens.views import (
     AttemptView,
@@ -57,7 +58,12 @@ FAILED_HOST = frozenset(
 
 
 def campaign_view(
-    campaign: Campaign, now: datetime, *, full: bool = True, undone_by: Sequence[Campaign] = ()
+    campaign: Campaign,
+    now: datetime,
+    *,
+    full: bool = True,
+    undone_by: Sequence[Campaign] = (),
+    around: Surroundings = CALM,
 ) -> CampaignView:
     """The campaign as everybody sees it; without `full`, plans and results are cut down to their summaries."""
     return CampaignView(
@@ -90,7 +96,7 @@ def campaign_view(
         waves=_waves(campaign, full=full),
         totals=totals(campaign),
         stops=[_stop(stop) for stop in campaign.stops if stop.lifted_at is None],
-        brakes=list(brake_lines(campaign, now)),
+        brakes=list(brake_lines(campaign, now, around)),
         notices=list(notice_lines(campaign)),
         gates=list(gate_lines(campaign, now)),
         progress=_progress(campaign, now),

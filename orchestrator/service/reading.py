@@ -9,9 +9,11 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
+from orchestrator.loop.outside import surroundings_of
 from orchestrator.service.shelf import Shelf
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease, LoggedEvent
@@ -111,7 +113,13 @@ class Reading:
 
     def why(self, campaign_id: str) -> Explanation:
         """Say why it stopped, or how it stands."""
-        return explain(self.campaign(campaign_id), self._now())
+        campaign = self.campaign(campaign_id)
+        return explain(campaign, self._now(), self.around(campaign))
+
+    def around(self, campaign: Campaign) -> Surroundings:
+        """Give what the campaign knows of the world outside itself, as its next turn will see it."""
+        with self._store.read() as reader:
+            return surroundings_of(reader, campaign)
 
     def wait(self, campaign_id: str, after_seq: int, timeout_s: float) -> bool:
         """Return as soon as the campaign's log has a line after that number, at the latest after that time."""

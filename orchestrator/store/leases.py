@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from orchestrator.campaign.surroundings import Away
 from orchestrator.store.errors import LeaseHeld
 from orchestrator.store.records import Lease
-from orchestrator.store.tables import LeaseRow, table_of
+from orchestrator.store.tables import HostRunRow, LeaseRow, table_of
 
 LEASES = table_of(LeaseRow)
+RUNS = table_of(HostRunRow)
 
 
 def listed(connection: Connection) -> tuple[Lease, ...]:
@@ -26,6 +28,16 @@ def listed(connection: Connection) -> tuple[Lease, ...]:
             reason=row.reason,
         )
         for row in connection.execute(select(LEASES).order_by(LEASES.c.host))
+    )
+
+
+def away(connection: Connection) -> tuple[Away, ...]:
+    """Give the hosts that are kept, by name, with their labels: one question, as long as the list of leases."""
+    same = (RUNS.c.campaign_id == LEASES.c.campaign_id) & (RUNS.c.host == LEASES.c.host)
+    query = select(LEASES.c.host, LEASES.c.campaign_id, RUNS.c.body).join(RUNS, same).order_by(LEASES.c.host)
+    return tuple(
+        Away(host=row.host, campaign=row.campaign_id, labels=row.body["host"]["labels"])
+        for row in connection.execute(query)
     )
 
 

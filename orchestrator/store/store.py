@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.surroundings import Away
 from orchestrator.campaign.usual import Past
 from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans
 from orchestrator.store.chain import Line, LogHead
@@ -86,6 +87,10 @@ class Reader:
     def leases(self) -> tuple[Lease, ...]:
         """Give every lease."""
         return leases.listed(self.connection)
+
+    def away(self) -> tuple[Away, ...]:
+        """Give every host that is kept, with its labels."""
+        return leases.away(self.connection)
 
     def hosts(self, names: Iterable[str]) -> dict[str, KnownHost]:
         """Give what is remembered about these hosts."""

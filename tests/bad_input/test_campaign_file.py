@@ -466,7 +466,6 @@ NOT_YET = [
     unsupported("waves: [{hosts: 1, name: canary}]", "waves.name"),
     unsupported("waves: [{hosts: 1, parallel: 2}]", "waves.parallel"),
     unsupported("stop_rules: [{tolerate: 0, scope: label, label: region}]", "stop_rules.label"),
-    unsupported("budgets: {fleet: 5}", "budgets"),
     unsupported("rollback: {monitor: 1m}", "rollback.monitor"),
     unsupported("notify: [{to: ops, on: [halted]}]", "notify"),
 ]

@@ -22,6 +22,7 @@ from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry, again
@@ -218,6 +219,10 @@ class ScriptedService:
             )  # fmt: skip
             lines.append(replace(line, chain=link(lines[-1].chain if lines else GENESIS, line)))
         return lines
+
+    def around(self, campaign: Campaign) -> Surroundings:
+        """Nobody else works."""
+        return CALM
 
     def why(self, campaign_id: str) -> Explanation:
         """The real explanation."""

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from orchestrator.campaign.campaign import (
     Attempt,
+    Budgets,
     Campaign,
     Clock,
     Clocks,
     FailureKind,
     HostRun,
+    LabelBudget,
     Notice,
     RolloutPolicy,
     Scope,
@@ -172,12 +174,18 @@ _windows = st.builds(
 )
 _paces = st.builds(Pace, count=st.integers(1, 99), p50_s=_seconds, p90_s=_seconds)
 _usual = st.builds(Usual, host=_paces, steps=st.dictionaries(_hostile, _paces, max_size=3))
+_budgets = st.builds(
+    Budgets,
+    labels=st.lists(st.builds(LabelBudget, label=_names, most=_shares), max_size=2).map(tuple),
+    fleet=st.none() | _shares,
+)
 _policies = st.builds(
     RolloutPolicy,
     waves=st.lists(_shares, min_size=1, max_size=3).map(tuple),
     parallelism=st.integers(1, 99),
     delay_s=_seconds,
     windows=st.none() | _windows,
+    budgets=st.none() | _budgets,
     clocks=st.builds(Clocks, step=_clocks, progress=_clocks, campaign=_clocks),
     stop_rules=st.lists(
         st.builds(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import explain, signature
 from tasks.model import Host
 from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, UNREACHABLE, World, failed, host, planned
@@ -110,7 +111,7 @@ def test_a_campaign_that_waits_for_another_one_names_the_hosts() -> None:
     world = World(planned(2, waves="all"))
     held = frozenset({"h1", "h2"})
     world.tick(blocked=held)
-    assert explain(world.campaign, world.now, blocked=held).headline.endswith(
+    assert explain(world.campaign, world.now, Surroundings(blocked=held)).headline.endswith(
         "another campaign holds: h1, h2"
     )
 

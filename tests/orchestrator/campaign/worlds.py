@@ -31,7 +31,7 @@ from orchestrator.campaign.plan import PlanRequest, make_plan
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.campaign.surroundings import Away, Surroundings
 from tasks.model import Host, Kind, Transport
 from tasks.result import HostError, HostResult, Outcome
 
@@ -121,9 +121,11 @@ class World:
 
     # -- the shell -------------------------------------------------------------------------------------------
 
-    def tick(self, *, blocked: frozenset[str] = frozenset()) -> tuple[Action, ...]:
+    def tick(
+        self, *, blocked: frozenset[str] = frozenset(), away: tuple[Away, ...] = ()
+    ) -> tuple[Action, ...]:
         """Decide and record once; WakeAt is left out of the answer."""
-        actions = decide(self.campaign, self.now, Surroundings(blocked=blocked))
+        actions = decide(self.campaign, self.now, Surroundings(blocked=blocked, away=away))
         for action in actions:
             if isinstance(action, Dispatch):
                 self.epochs[action.host] = self.epochs.get(action.host, 0) + 1

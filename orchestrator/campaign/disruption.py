@@ -1,0 +1,146 @@
+"""How many hosts of a group may be away at once, over all campaigns: who uses the budget, and who waits for it.
+
+A host is away while anybody works on it, while nobody knows what became of it, while it is watched after its
+change, when it could not be reached, and after a failure until a person has released it. Bringing back a host that
+is away already costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from orchestrator.campaign.campaign import Budgets, Campaign, HostRun
+from orchestrator.campaign.census import open_attempt
+from orchestrator.campaign.states import HOLDS_SLOT, HostState
+from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.campaign.waves import resolve
+from tasks.model import Host, Kind
+
+#: a label and its value; FLEET stands for all hosts
+Group: TypeAlias = tuple[str, str]
+FLEET: Group = ("", "")
+
+_AWAY = HOLDS_SLOT | {HostState.SOAKING, HostState.UNREACHABLE}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What of every budget is used now, and by whom; `take` uses some more of it."""
+
+    budgets: Budgets
+    #: how many hosts of each group may be away
+    most: Mapping[Group, int]
+    #: hosts of the plan in each group
+    sizes: Mapping[Group, int]
+    away: dict[Group, set[str]] = field(default_factory=dict)
+
+    def full(self, host: Host) -> tuple[Group, ...]:
+        """The groups that have no room for this host; none for one that is away already."""
+        return tuple(
+            group
+            for group in groups_of(self.budgets, host)
+            if host.name not in (users := self.away.get(group, set())) and len(users) >= self.most[group]
+        )
+
+    def take(self, host: Host) -> bool:
+        """Whether this host may be away as well; it is from now on."""
+        if self.full(host):
+            return False
+        self.note(host.name, host.labels)
+        return True
+
+    def note(self, name: str, labels: Mapping[str, str]) -> None:
+        """This host is away."""
+        for group in _groups(self.budgets, labels):
+            self.away.setdefault(group, set()).add(name)
+
+
+def groups_of(budgets: Budgets, host: Host) -> tuple[Group, ...]:
+    """The groups with a budget this host belongs to; a host without the label is in none of its groups."""
+    return tuple(_groups(budgets, host.labels))
+
+
+def _groups(budgets: Budgets, labels: Mapping[str, str]) -> Iterator[Group]:
+    if budgets.fleet is not None:
+        yield FLEET
+    for budget in budgets.labels:
+        if budget.label in labels:
+            yield budget.label, labels[budget.label]
+
+
+def open_ledger(campaign: Campaign, around: Surroundings) -> Ledger | None:
+    """What is used of this campaign's budgets now; None when it keeps none."""
+    budgets = campaign.policy.budgets
+    if budgets is None or campaign.kind is Kind.READ_ONLY:
+        return None
+    sizes = Counter(group for run in campaign.runs for group in groups_of(budgets, run.host))
+    ledger = Ledger(budgets=budgets, most=_limits(budgets, sizes), sizes=sizes)
+    own = {run.host.name: run for run in campaign.runs}
+    for run in campaign.runs:
+        if _is_away(run):
+            ledger.note(run.host.name, run.host.labels)
+    for item in around.away:
+        mine = own.get(item.host) if item.campaign == campaign.id else None
+        # this campaign knows its own hosts better, but for those that were left to a person: released or not
+        if mine is None or mine.state is HostState.NEEDS_HUMAN:
+            ledger.note(item.host, item.labels)
+    return ledger
+
+
+def _limits(budgets: Budgets, sizes: Mapping[Group, int]) -> dict[Group, int]:
+    """A percentage is of the plan's hosts of the group, rounded down, never below one host."""
+    shares = {budget.label: budget.most for budget in budgets.labels}
+    if budgets.fleet is not None:
+        shares[FLEET[0]] = budgets.fleet
+    return {group: max(1, resolve(shares[group[0]], hosts)) for group, hosts in sizes.items()}
+
+
+def _is_away(run: HostRun) -> bool:
+    if run.state is HostState.ROLLING_BACK and open_attempt(run) is None:
+        # a host that goes back only because others failed works until its undo is ordered
+        return run.failed_as is not None
+    return run.state in _AWAY
+
+
+def budget_lines(campaign: Campaign, around: Surroundings) -> tuple[str, ...]:
+    """Which budgets keep hosts from being started or brought back now: limit, who uses it, what to do."""
+    ledger = open_ledger(campaign, around)
+    if ledger is None:
+        return ()
+    waiting: dict[Group, int] = {}
+    for run in campaign.runs:
+        starts = run.state is HostState.PENDING and 0 < run.wave <= max(campaign.wave, 1)
+        returns = run.state is HostState.ROLLING_BACK and open_attempt(run) is None
+        if starts or returns:
+            for group in ledger.full(run.host):
+                waiting[group] = waiting.get(group, 0) + 1
+    return tuple(_line(ledger, group, hosts) for group, hosts in waiting.items())
+
+
+def _line(ledger: Ledger, group: Group, hosts: int) -> str:
+    users = sorted(ledger.away[group])
+    shown = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
+    return (
+        f"budget of {group_words(group)}: {len(users)} of {ledger.most[group]} hosts that may be away are ({shown}), "
+        f"so {hosts} wait. It goes on when one of them is well again; what was left to a person "
+        "is released with `dockwave hosts release HOST`"
+    )
+
+
+def budget_words(campaign: Campaign) -> Iterator[str]:
+    """The budgets of a plan, resolved to numbers, one line each."""
+    ledger = open_ledger(campaign, Surroundings())
+    for group, most in sorted((ledger.most if ledger else {}).items()):
+        hosts = ledger.sizes[group] if ledger else 0
+        yield (
+            f"budget of {group_words(group)}: at most {most} away at a time, all campaigns together "
+            f"({hosts} in this plan)"
+        )
+
+
+def group_words(group: Group) -> str:
+    """The group as a person would write it."""
+    return "the fleet" if group == FLEET else f"{group[0]}={group[1]}"
