@@ -103,6 +103,10 @@ class Service(Protocol):
         """The campaigns that were planned to take this one back."""
         ...
 
+    def leases(self) -> Sequence[Lease]:
+        """Every host that is kept, with owner, reason and since when."""
+        ...
+
     def release_host(self, host: str, by: str, reason: str) -> Lease:
         """Let campaigns change a host again that one of them left to a person."""
         ...

@@ -14,6 +14,7 @@ from orchestrator.api.plans import Seconds, Slots, Text, WaveNumber
 from orchestrator.campaign.events import OperatorEvent, PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
 from orchestrator.service.retrying import DEFAULT, Left, Retry
 from orchestrator.service.undoing import Undo
+from orchestrator.store.records import Lease
 
 HostName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,252}$", description="name of a host")]
 
@@ -68,7 +69,7 @@ class UndoBody(WhoBody):
 
 
 def router(service: Service) -> APIRouter:
-    """POST below /v1/campaigns/{id} and /v1/hosts/{name}."""
+    """POST below /v1/campaigns/{id} and /v1/hosts/{name}, GET /v1/locks."""
     routes = APIRouter(prefix="/v1")
 
     def operate(reference: str, event: OperatorEvent) -> dict[str, str]:
@@ -123,4 +124,20 @@ def router(service: Service) -> APIRouter:
         service.accept_identity(name, body.by, body.reason)
         return {"host": name}
 
+    @routes.get("/locks")
+    def locks() -> dict[str, list[dict[str, str | int]]]:
+        """The hosts campaigns keep: owner, reason, since when, fencing number."""
+        return {"locks": [_lock(lease) for lease in service.leases()]}
+
     return routes
+
+
+def _lock(lease: Lease) -> dict[str, str | int]:
+    return {
+        "host": lease.host,
+        "campaign": lease.campaign_id,
+        "attempt": lease.attempt_id,
+        "epoch": lease.epoch,
+        "since": lease.since.isoformat(),
+        "reason": lease.reason,
+    }

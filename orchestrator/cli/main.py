@@ -12,6 +12,7 @@ from orchestrator.cli import (
     catalogue,
     config,
     hosts,
+    locks,
     operate,
     plan,
     processes,
@@ -56,6 +57,7 @@ app.add_typer(campaign.campaign_app, name="campaign", rich_help_panel=_CAMPAIGNS
 app.command(rich_help_panel=_FLEET)(catalogue.procedures)
 app.add_typer(hosts.hosts_app, name="hosts", rich_help_panel=_FLEET)
 hosts.hosts_app.command("trust")(trust.trust)
+hosts.hosts_app.command("locks")(locks.locks)
 hosts.hosts_app.command("release")(operate.release)
 hosts.hosts_app.command("accept-identity")(operate.accept_identity)
 app.command(rich_help_panel=_CONTROL)(processes.up)

@@ -174,6 +174,12 @@ class ScriptedService:
         """Those that take it back."""
         return [item for item in self.kept.values() if item.undoes == campaign_id]
 
+    def leases(self) -> Sequence[Lease]:
+        """One host is kept, since noon."""
+        self._check()
+        lease = {"campaign_id": "c0", "attempt_id": "c0/web-1/1", "reason": "engine.upgrade"}
+        return [Lease(host="web-1", epoch=7, since=NOON, **lease)]
+
     def release_host(self, host: str, by: str, reason: str) -> Lease:
         """Note it."""
         self._check()

@@ -115,3 +115,10 @@ def test_hosts_are_released_and_accepted_with_a_reason(
     assert client.post("/v1/hosts/web-1/release", json=body).status_code == 202
     assert client.post("/v1/hosts/web-1/accept-identity", json=body).status_code == 202
     assert service.released == service.accepted == [("web-1", "me", "looked at it")]
+
+
+def test_locks_are_listed_with_owner_reason_and_since(client: httpx.Client) -> None:
+    (lock,) = client.get("/v1/locks").json()["locks"]
+    assert lock["campaign"] == "c0"
+    assert lock["reason"] == "engine.upgrade"
+    assert lock["since"].startswith("2026-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,12 @@ def test_a_denial_needs_a_reason_and_a_bad_approval_flag_says_what_to_write(
     denied = dockwave("deny", own, "--reason", "freeze")
     assert denied.exit_code == 0
     assert service.kept[own].stops[-1].observed == "freeze"
+
+
+def test_locks_say_who_keeps_which_host(dockwave: Dockwave) -> None:
+    shown = dockwave("hosts", "locks")
+    assert shown.exit_code == 0
+    for text in ("web-1", "c0", "engine.upgrade", "c0/web-1/1", "7"):
+        assert text in shown.stdout
+    (lock,) = json.loads(dockwave("hosts", "locks", "-o", "json").stdout)["locks"]
+    assert (lock["host"], lock["epoch"]) == ("web-1", 7)

@@ -1,0 +1,46 @@
+"""`hosts locks`: which hosts campaigns keep now, why and for how long."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.session import Session, command
+
+
+@command
+def locks(
+    session: Session,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="table|json")] = "table",
+) -> None:
+    """List the hosts that campaigns keep: who changes them, who left them to a person, and since when."""
+    from orchestrator.cli.plan import check_output
+
+    check_output(output)
+    kept = session.client.get("/v1/locks")["locks"]
+    if output == "json":
+        session.data(json.dumps({"locks": kept}, indent=2, ensure_ascii=True))
+        return
+    _print(session, kept, datetime.now(tz=UTC))
+    session.say(f"{len(kept)} hosts are kept. After a look at it: dockwave hosts release HOST --reason TEXT")
+
+
+def _print(session: Session, kept: list[dict[str, Any]], now: datetime) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from orchestrator.campaign.durations import words
+    from orchestrator.screens.sanitize import plain
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("HOST", "CAMPAIGN", "FOR", "AGE", "ATTEMPT", "EPOCH"):
+        table.add_column(column, overflow="fold")
+    for lock in kept:
+        age = max((now - datetime.fromisoformat(lock["since"])).total_seconds(), 0.0)
+        cells = (lock["host"], lock["campaign"], lock["reason"], words(float(int(age))))
+        more = (lock["attempt"], str(lock["epoch"]))
+        table.add_row(*(plain(cell) for cell in (*cells, *more)))
+    session.print(table)
