@@ -112,6 +112,13 @@ def router(service: Service) -> APIRouter:
         own, left_out = service.undo(service.campaign(reference).id, body.wish())
         return {"id": own, "left_out": [{"host": host, "reason": why} for host, why in left_out.items()]}
 
+    _add_hosts(routes, service)
+    return routes
+
+
+def _add_hosts(routes: APIRouter, service: Service) -> None:
+    """What is asked and done about one host over all campaigns."""
+
     @routes.post("/hosts/{name}/release", status_code=202)
     def release(name: HostName, body: Annotated[ReasonBody, Depends(reader(ReasonBody))]) -> dict[str, str]:
         """Let campaigns change a host again that one of them left to a person."""
@@ -128,8 +135,6 @@ def router(service: Service) -> APIRouter:
     def locks() -> dict[str, list[dict[str, str | int]]]:
         """The hosts campaigns keep: owner, reason, since when, fencing number."""
         return {"locks": [_lock(lease) for lease in service.leases()]}
-
-    return routes
 
 
 def _lock(lease: Lease) -> dict[str, str | int]:

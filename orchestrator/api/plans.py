@@ -52,6 +52,8 @@ class StopRuleBody(Body):
     tolerate: Annotated[str, Field(max_length=32)]
     min_sample: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)] = 0
     scope: Scope = Scope.WAVE
+    #: key of scope label
+    label: Annotated[str, Field(max_length=100)] = ""
     action: StopAction = StopAction.HALT
     waves: Annotated[list[WaveNumber], Field(default_factory=list, max_length=100)]
     from_wave: WaveNumber = 1
@@ -63,6 +65,7 @@ class StopRuleBody(Body):
             tolerate=parse_share(self.tolerate, zero=True),
             min_sample=self.min_sample,
             scope=self.scope,
+            label=self.label,
             action=self.action,
             waves=tuple(self.waves),
             from_wave=self.from_wave,

@@ -35,6 +35,8 @@ class Scope(StrEnum):
 
     WAVE = "wave"
     CAMPAIGN = "campaign"
+    #: each value of a label by itself
+    LABEL = "label"
 
 
 class StopAction(StrEnum):
@@ -68,6 +70,8 @@ class StopRule:
     #: hosts of the scope that must be settled before the rule may speak; 0 = at once
     min_sample: int = 0
     scope: Scope = Scope.WAVE
+    #: key of scope label
+    label: str = ""
     action: StopAction = StopAction.HALT
     #: only in these waves (1-based); () = in all
     waves: tuple[int, ...] = ()

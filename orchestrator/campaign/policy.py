@@ -154,6 +154,8 @@ def _max_failures(value: str | Share) -> Share:
 
 def _check_rule(rule: StopRule) -> None:
     _check_share("tolerate", rule.tolerate, zero=True)
+    if (rule.scope is Scope.LABEL) is not bool(rule.label):
+        raise ValueError(f"scope {rule.scope} of a stop rule and label {rule.label!r} do not go together")
     _check_count("min_sample", rule.min_sample, 0, 100_000)
     _check_count("from_wave", rule.from_wave, 1, 100_000)
     for number in rule.waves:

@@ -110,7 +110,7 @@ def _wave_state(campaign: Campaign, number: int, *, final: int, hosts: int) -> s
 
 def _budget(reading: Reading) -> Budget:
     used, limit = len(reading.troubles), reading.tolerated
-    place = f"wave {reading.wave}" if reading.wave else "campaign"
+    place = reading.group or (f"wave {reading.wave}" if reading.wave else "campaign")
     return Budget(
         rule=reading.text,
         wave=reading.wave,

@@ -8,11 +8,11 @@ being restarted is no failed host.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, Scope, Stop, StopAction, StopRule
-from orchestrator.campaign.census import Census, Trouble, WaveCount
+from orchestrator.campaign.census import SETTLED, Census, Trouble, WaveCount
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.waves import resolve, share_words
 from tasks.model import Kind
@@ -57,11 +57,13 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One rule, applied to one wave or to the campaign."""
+    """One rule, applied to one wave, to the hosts of one value of a label, or to the campaign."""
 
     rule: StopRule
-    #: 0 for the campaign
+    #: 0 for the campaign and for a label
     wave: int
+    #: "rack=a" for a value of a label
+    group: str = ""
     #: hosts that needed change at plan time
     hosts: int
     #: how many may be in trouble
@@ -84,8 +86,12 @@ class Reading:
     @property
     def text(self) -> str:
         """The rule in words, resolved to a number."""
-        place = f"wave {self.wave}" if self.wave else "the campaign"
-        return f"stop rule {self.rule.kind.value} > {self.tolerated} in {place}"
+        return f"stop rule {self.rule.kind.value} > {self.tolerated} in {self.place}"
+
+    @property
+    def place(self) -> str:
+        """Over which hosts it counts, in words."""
+        return self.group or (f"wave {self.wave}" if self.wave else "the campaign")
 
 
 def stopped(campaign: Campaign) -> bool:
@@ -141,6 +147,9 @@ def judge(campaign: Campaign, census: Census, now: datetime) -> Judgement:
 
 
 def _readings(rule: StopRule, campaign: Campaign, census: Census) -> Iterator[Reading]:
+    if rule.scope is Scope.LABEL:
+        yield from _label_readings(rule, campaign, census)
+        return
     by_wave: dict[int, list[Trouble]] = {}
     for item in census.troubles:
         if rule.kind in {FailureKind.ANY, item.kind} and applies(rule, item.wave):
@@ -153,6 +162,20 @@ def _readings(rule: StopRule, campaign: Campaign, census: Census) -> Iterator[Re
     elif any(applies(rule, wave) for wave in range(1, campaign.wave + 1)):
         counts = [count for wave, count in census.waves.items() if wave and applies(rule, wave)]
         yield _reading(rule, 0, counts, tuple(item for items in by_wave.values() for item in items))
+
+
+def _label_readings(rule: StopRule, campaign: Campaign, census: Census) -> Iterator[Reading]:
+    """One for each value of the label, over all waves at once; hosts without the label count nowhere."""
+    troubles = {item.host: item for item in census.troubles if rule.kind in {FailureKind.ANY, item.kind}}
+    groups: dict[str, list[HostRun]] = {}
+    for run in campaign.runs:
+        if run.wave and applies(rule, run.wave) and rule.label in run.host.labels:
+            groups.setdefault(run.host.labels[rule.label], []).append(run)
+    for value, runs in sorted(groups.items()):
+        count = WaveCount(hosts=len(runs), settled=sum(run.state in SETTLED for run in runs))
+        mine = tuple(troubles[run.host.name] for run in runs if run.host.name in troubles)
+        if campaign.wave and (mine or any(run.wave <= campaign.wave for run in runs)):
+            yield replace(_reading(rule, 0, (count,), mine), group=f"{rule.label}={value}")
 
 
 def _reading(
@@ -205,8 +228,7 @@ def _stop(campaign: Campaign, new: Sequence[Reading], now: datetime) -> Stop | N
 def _limit(reading: Reading) -> str:
     share = reading.rule.tolerate
     of = f"{share_words(share)} of {reading.hosts}, that is " if share.percent else ""
-    place = f"wave {reading.wave}" if reading.wave else "the campaign"
-    return f"{of}{reading.tolerated} of {reading.hosts} hosts tolerated in {place}"
+    return f"{of}{reading.tolerated} of {reading.hosts} hosts tolerated in {reading.place}"
 
 
 def _observed(reading: Reading) -> str:

@@ -61,6 +61,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _hosts(campaign),
             _waves(campaign),
             _campaign_rules(campaign),
+            _label_rules(campaign),
             budget_words(campaign),
             _windows(campaign),
             _approval(campaign),
@@ -157,6 +158,20 @@ def _hosts(campaign: Campaign) -> Iterator[str]:
         if counts[state]:
             parts.append(f"{counts[state]} {text}")
     yield ", ".join(parts)
+
+
+def _label_rules(campaign: Campaign) -> Iterator[str]:
+    for rule in campaign.policy.stop_rules:
+        if rule.scope is not Scope.LABEL:
+            continue
+        hosts = Counter(
+            run.host.labels[rule.label]
+            for run in campaign.runs
+            if run.wave and applies(rule, run.wave) and rule.label in run.host.labels
+        )
+        for value, count in sorted(hosts.items()):
+            said = rule_words(rule, count) or "no number of failures stops it"
+            yield f"{rule.label}={value}: {said} (of {plural(count, 'host')})"
 
 
 def _campaign_rules(campaign: Campaign) -> Iterator[str]:

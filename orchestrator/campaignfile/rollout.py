@@ -133,6 +133,11 @@ class Rule(Record):
             needed = self.scope == "label"
             what = "scope label needs label" if needed else f"scope {self.scope} has no use for label"
             raise Flaw(what, "Add 'label: KEY'." if needed else "Remove label, or write scope: label.")
+        if self.scope == "label" and self.action == "rollback":
+            raise Flaw(
+                "action rollback of scope label does not say how far",
+                "Write rollback-wave or rollback-campaign.",
+            )
         first = self.from_wave or 1
         never = sorted(number for number in self.waves or () if number < first)
         if never:

@@ -15,7 +15,6 @@ from orchestrator.documents.problems import Place, Problems
 UNSUPPORTED: Final[dict[tuple[str, ...], str]] = {
     ("waves", "*", "name"): "waves have numbers only",
     ("waves", "*", "parallel"): "all waves share one parallelism",
-    ("stop_rules", "*", "label"): "rules count over a wave or the campaign",
     ("rollback", "monitor"): "hosts are not watched after they are brought back",
     ("notify",): "nobody would be told",
 }

@@ -67,7 +67,8 @@ def _waves(file: CampaignFile) -> str | None:
 
 def _rule(rule: Rule) -> dict[str, Any]:
     action = f"rollback-{rule.scope}" if rule.action == "rollback" else rule.action
-    return {
+    label = {} if rule.label is None else {"label": rule.label}
+    return label | {
         "kind": rule.kind,
         "tolerate": share_text(rule.tolerate),
         "min_sample": rule.min_sample,

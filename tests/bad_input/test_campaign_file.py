@@ -465,7 +465,7 @@ NOT_YET = [
     match("all, allow_empty: maybe", '"maybe" is neither true nor false'),
     unsupported("waves: [{hosts: 1, name: canary}]", "waves.name"),
     unsupported("waves: [{hosts: 1, parallel: 2}]", "waves.parallel"),
-    unsupported("stop_rules: [{tolerate: 0, scope: label, label: region}]", "stop_rules.label"),
+    added("stop_rules: [{tolerate: 0, scope: label, label: region, action: rollback}]", "how far"),
     unsupported("rollback: {monitor: 1m}", "rollback.monitor"),
     unsupported("notify: [{to: ops, on: [halted]}]", "notify"),
 ]

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from orchestrator.campaign.campaign import Campaign, FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.census import take_census
+from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge
-from tests.orchestrator.campaign.worlds import START, planned
+from orchestrator.campaign.words import words
+from tasks.model import Kind
+from tests.orchestrator.campaign.worlds import START, World, failed, host, planned
 
 S = HostState
 OLD = START - timedelta(hours=1)
@@ -197,3 +200,37 @@ def test_the_breaker_trips_above_thirty_percent_and_never_below_three_hosts(
 def test_hosts_that_became_unreachable_long_ago_do_not_make_a_mass() -> None:
     rule = StopRule(tolerate=percent(100))
     assert not verdict(*[S.UNREACHABLE] * 5, rule=rule).dark
+
+
+def test_a_rule_of_a_label_counts_each_of_its_values_by_itself() -> None:
+    racks = [host(f"h{number}", rack="ab"[number % 2]) for number in range(6)] + [host("plain")]
+    rule = StopRule(tolerate=Share(value=1), scope=Scope.LABEL, label="rack", action=StopAction.PAUSE)
+    world = World(planned(racks, waves="all", parallelism=7, stop_rules=(rule,)))
+    world.run()
+    for name in ("h0", "h1", "plain"):
+        world.accept(name)
+        world.end(name, failed(changed=False))
+        world.run()
+    assert world.state() == "RUNNING", "one of each rack, and one that is in none"
+    world.accept("h2")
+    world.end("h2", failed(changed=False))
+    world.run()
+    assert world.state() == "PAUSED"
+    (stop,) = world.campaign.stops
+    assert stop.rule == "stop rule any > 1 in rack=a"
+    assert stop.limit == "1 of 3 hosts tolerated in rack=a"
+    assert stop.hosts == ("h0", "h2")
+
+
+def test_a_percentage_of_a_label_is_of_the_hosts_of_each_value() -> None:
+    racks = [host(f"h{number}", rack="a" if number < 4 else "b") for number in range(5)]
+    rule = StopRule(tolerate=Share(value=50, percent=True), scope=Scope.LABEL, label="rack")
+    said = words(planned(racks, waves="all", stop_rules=(rule,)))
+    assert "rack=a: stops at the 3rd failure (of 4 hosts)" in said
+    assert "rack=b: stops at the 1st failure (of 1 host)" in said
+
+
+def test_the_label_of_a_rule_and_its_scope_go_together() -> None:
+    for rule in (StopRule(scope=Scope.LABEL), StopRule(label="rack")):
+        with pytest.raises(ValueError, match="do not go together"):
+            make_policy(Kind.CHANGING, stop_rules=(rule,))

@@ -64,6 +64,27 @@ WISHES: list[tuple[str, dict[str, Any]]] = [
     ("ramp: {most: 10}", {"waves": "1,2,4,8,10"}),
     ("ramp: {first: 5, factor: 10, most: 5}", {"waves": "5"}),
     ("parallelism: 4", {"parallelism": 4}),
+    (
+        "budgets: {max_unavailable: {rack: 1, tier: 25%}, fleet: 10}",
+        {"budgets": {"max_unavailable": {"rack": "1", "tier": "25%"}, "fleet": "10"}},
+    ),
+    (
+        "stop_rules: [{tolerate: 1, scope: label, label: rack, action: pause}]",
+        {
+            "stop_rules": [
+                {
+                    "kind": "any",
+                    "tolerate": "1",
+                    "min_sample": 0,
+                    "scope": "label",
+                    "label": "rack",
+                    "action": "pause",
+                    "waves": [],
+                    "from_wave": 1,
+                }
+            ]
+        },
+    ),
     ("delay: 1h30m", {"delay_s": 5400.0}),
     ("monitor: 0", {"monitor_s": 0.0}),
     ("max_failures: 0", {"max_failures": "0"}),
