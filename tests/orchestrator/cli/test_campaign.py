@@ -162,7 +162,7 @@ REFUSED: list[tuple[str, tuple[str, ...], str]] = [
     (HEAD, ("--set", "targets=everything"), '"everything"'),
     (HEAD, ("--parallel", "0"), "--parallel cannot be 0"),
     (HEAD, ("--option", "windows={}"), "windows say neither when nor when not"),
-    (HEAD + "approval: {required: 1, group: ops}\n", (), "campaign.yaml:5:1: the option approval is not"),
+    (HEAD + "waves: [{hosts: 1, name: canary}]\n", (), "the option waves.name is not supported"),
     (HEAD + "canary: tier=blue\n", (), 'canary "tier=blue" chooses none of the 3 hosts'),
     (HEAD + "order: {by: rank, label: tier}\n", (), "the label tier of web-1 is"),
 ]
