@@ -228,7 +228,8 @@ def _wave_opens(campaign: Campaign, now: datetime) -> Found:
         delay = timedelta(seconds=campaign.policy.delay_s)
         # a clock that was set back between the end of the soak and now makes no soak shorter
         soaked = done is None or run.ended_at is None or run.ended_at >= done + soak
-        waited = done is None or run.wave < campaign.wave - 1 or now >= done + delay
+        # nor, where there is none, a delay
+        waited = done is None or run.wave < campaign.wave - 1 or not delay or now >= done + delay
         if not (soaked and waited):
             yield Violation(
                 law=Law.WAVES, detail=f"wave {campaign.wave} opens too soon after {run.host.name}"

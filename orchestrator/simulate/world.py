@@ -338,7 +338,9 @@ class World:
             leases = reader.leases()
         for lease in leases:
             owner = self.campaigns.get(lease.campaign_id)
-            if (owner is None or laws.is_over(owner)) and self.hosts[lease.host].running() is None:
+            run = owner.run_of(lease.host) if owner is not None else None
+            left = run is not None and run.state is HostState.NEEDS_HUMAN
+            if (owner is None or laws.is_over(owner) or left) and self.hosts[lease.host].running() is None:
                 try:
                     self.plane.service.release_host(lease.host, "simulator", "looked at it")
                 except Deposed:
