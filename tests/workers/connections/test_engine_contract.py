@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -126,7 +127,7 @@ def test_a_stopped_daemon_process_is_unresponsive_in_bounded_time(
 ) -> None:
     api = connection.engine()
     api.ping()
-    os.kill(engine.pid, signal.SIGSTOP)
+    _stop(engine.pid)
     try:
         started = time.monotonic()
         with pytest.raises(EngineError) as caught:
@@ -141,6 +142,16 @@ def test_a_stopped_daemon_process_is_unresponsive_in_bounded_time(
     finally:
         os.kill(engine.pid, signal.SIGCONT)
     connection.engine().ping(10.0)
+
+
+def _stop(pid: int) -> None:
+    """Stop the process, and return when each of its threads stands: until then one may still answer."""
+    os.kill(pid, signal.SIGSTOP)
+    while any(
+        stat.read_text().rpartition(")")[2].split()[0] != "T"
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+    ):
+        time.sleep(0.01)
 
 
 def test_a_missing_socket_means_down(kind: str, request: pytest.FixtureRequest) -> None:
