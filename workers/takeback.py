@@ -149,7 +149,8 @@ def find_target(
         )
     elsewhere = undo_of.partition("/")[0] != order.campaign_id
     if elsewhere:
-        _refuse_overtaken(connection, paths, order, undo_of, record)
+        _refuse_open(order, undo_of, record)
+    _refuse_overtaken(connection, paths, order, undo_of)
     content = journal.load("before.json")
     return Target(
         procedure=procedure,
@@ -168,9 +169,8 @@ def _lost(record: HostRecord) -> tuple[Step, ...]:
     return tuple(step for key, step in begun.items() if key in done and step.undo is UndoClass.ONE_WAY)
 
 
-def _refuse_overtaken(
-    connection: Connection, paths: HostPaths, order: Order, undo_of: str, record: HostRecord
-) -> None:
+def _refuse_open(order: Order, undo_of: str, record: HostRecord) -> None:
+    """Another campaign's attempt must have ended; what became of one of its own, the order's campaign knows."""
     name = order.host.name
     if record.result is None:
         raise Refused(
@@ -178,6 +178,11 @@ def _refuse_overtaken(
             code="E_HOST_BUSY",
             hint=f"`dockwave logs {undo_of.partition('/')[0]} {name}` shows what it does; try again when it is over.",
         )
+
+
+def _refuse_overtaken(connection: Connection, paths: HostPaths, order: Order, undo_of: str) -> None:
+    """No campaign returns a host to before the change of another one that came later and still stands."""
+    name = order.host.name
     accepted = Journal(connection, undo_of, paths).order()
     later = _later(connection, paths, accepted.epoch if accepted is not None else 0)
     found = overtaken_by(later, own=order.campaign_id, undo_of=undo_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,20 +25,26 @@ class NoAnswer(Exception):
 
 
 def get(url: str, timeout_s: float, params: Mapping[str, str] | None = None) -> Page:
-    """Fetch; NoAnswer when it fails, takes too long or is too large."""
-    until = time.monotonic() + timeout_s
+    """Fetch; NoAnswer when it fails, takes too long or is too large.
+
+    The time is that of the whole exchange: httpx's own limits begin anew with every byte that comes.
+    """
     try:
-        with (
-            httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
-            client.stream("GET", url, params=params) as response,
-        ):
-            body = b""
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    raise NoAnswer(f"the answer is larger than {MAX_BYTES} bytes")
-                if time.monotonic() > until:
-                    raise NoAnswer(f"no whole answer within {timeout_s:g} s")
-            return Page(status=response.status_code, body=body)
+        return asyncio.run(asyncio.wait_for(_get(url, params), timeout_s))
+    except TimeoutError:
+        raise NoAnswer(f"no whole answer within {timeout_s:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoAnswer(f"{type(error).__name__}: {error}") from error
+
+
+async def _get(url: str, params: Mapping[str, str] | None) -> Page:
+    async with (
+        httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=False) as client,  # noqa: S113 - get() bounds the whole
+        client.stream("GET", url, params=params) as response,
+    ):
+        body = b""
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise NoAnswer(f"the answer is larger than {MAX_BYTES} bytes")
+        return Page(status=response.status_code, body=body)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,6 +40,8 @@ from tasks.queues import celery_task_id
 from tasks.wire import Report
 
 log = structlog.get_logger()
+
+_T = TypeVar("_T")
 
 #: the loop looks at least this often, news or not
 TICK_S = 1.0
@@ -249,13 +251,15 @@ class Reconciler:
             turn.wake_at = next((action.at for action in actions if isinstance(action, WakeAt)), None)
         else:
 
-            def write(writer: Writer) -> None:
+            def write(writer: Writer) -> Campaign:
                 writer.raise_epochs(turn.epochs_seen)
                 act(turn, writer, actions, around)
-                self._cache[campaign.id] = commit(turn, writer)
+                saved = commit(turn, writer)
                 freeze(turn, writer)
+                return saved
 
-            self._write(write)
+            # known only once it is committed: a version that was never saved would pass for one that was
+            self._cache[campaign.id] = self._write(write)
         self._blocked[campaign.id] = around.blocked
         self._rechecked.add(campaign.id)
         self.gate_answers.taken(campaign.id, answers)
@@ -265,11 +269,12 @@ class Reconciler:
         self._outbox.send(tuple({celery_task_id(item.order): item for item in turn.sendings}.values()))
         return TICK_S if turn.wake_at is None else min(max((turn.wake_at - now).total_seconds(), 0.0), TICK_S)
 
-    def _write(self, work: Callable[[Writer], None]) -> None:
+    def _write(self, work: Callable[[Writer], _T]) -> _T:
         with self._store.write(self._lead.epoch) as writer:
-            work(writer)
+            done = work(writer)
             seq = writer.last_seq()
         self._bulletin.announce(seq)
+        return done
 
     def _recheck(self, turn: Turn) -> None:
         """Once after every start: orders that were committed and perhaps never left are published again."""

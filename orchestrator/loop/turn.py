@@ -245,12 +245,16 @@ def _lease(turn: Turn, run: HostRun) -> Lease:
 
 
 def released(turn: Turn) -> list[str]:
-    """Give the hosts this campaign is done with since this turn began; UNKNOWN is not done."""
+    """Give the hosts this campaign is done with since this turn began, or did not start after all.
+
+    UNKNOWN is not done. A host that waits again is free for others: its next order takes it anew.
+    """
     was = turn.hosts
+    free = (FINAL_HOST - _KEPT) | {HostState.PENDING}
     return [
         run.host.name
         for run in turn.after.runs
-        if run is not was[run.host.name] and run.state in FINAL_HOST - _KEPT and run.started_at
+        if run is not was[run.host.name] and run.state in free and run.started_at
     ]
 
 

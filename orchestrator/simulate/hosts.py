@@ -44,6 +44,8 @@ class Entry:
     result: HostResult | None = None
     #: what the host was before
     snapshot: str = ""
+    #: a later change of another campaign stands, so this undo would destroy it
+    overtaken: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +86,7 @@ class SimHost:
             refused = HostResult(outcome=Outcome.SKIPPED, error=error)
             return self.say(order, ReportKind.REFUSED, refused), None
         self.epoch = order.epoch
-        entry = Entry(order=order, began=now, snapshot=self.content)
+        entry = Entry(order=order, began=now, snapshot=self.content, overtaken=self._overtaken(order))
         self.journal[order.attempt_id] = entry
         return self.say(order, ReportKind.ACCEPTED, seq=1), entry
 
@@ -109,11 +111,30 @@ class SimHost:
             return "E_ORDER_EXPIRED"
         return "E_HOST_BUSY" if self.running() is not None else ""
 
+    def _overtaken(self, order: Order) -> bool:
+        """Whether a campaign changed the host after the attempt this order takes back, and its change stands."""
+        back = self.journal.get(order.undo_of or "") if order.mode is Mode.UNDO else None
+        if back is None:
+            return False
+        undone = {
+            entry.order.undo_of
+            for entry in self.journal.values()
+            if entry.result is not None and entry.result.outcome is Outcome.UNDONE
+        }
+        return any(
+            entry.took_effect
+            and entry.order.mode is Mode.APPLY
+            and entry.order.campaign_id != order.campaign_id
+            and entry.order.epoch > back.order.epoch
+            and entry.order.attempt_id not in undone
+            for entry in self.journal.values()
+        )
+
     def effect(self, entry: Entry) -> None:
         """Do the step; a step that was done is not done again."""
         how = self.fate(entry.order.campaign_id)
         undo = entry.order.mode is Mode.UNDO
-        if entry.took_effect or (not undo and how in {How.RIGHT, How.CLEAN}):
+        if entry.took_effect or entry.overtaken or (not undo and how in {How.RIGHT, How.CLEAN}):
             return
         entry.took_effect = True
         self.effects[entry.order.campaign_id, undo] += 1
@@ -132,6 +153,8 @@ class SimHost:
 
     def _result(self, entry: Entry) -> HostResult:
         campaign = entry.order.campaign_id
+        if entry.overtaken:
+            return _failed("E_HOST_MOVED_ON", changed=False)
         if entry.order.mode is Mode.UNDO:
             if self.undo_works(campaign):
                 return HostResult(outcome=Outcome.UNDONE, changed=True, data={"differences": ()})

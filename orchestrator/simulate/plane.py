@@ -12,6 +12,7 @@ from orchestrator.loop.reconcile import Reconciler
 from orchestrator.service.service import Service
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.memory import MemoryStore
+from orchestrator.store.errors import Deposed
 from tasks.wire import Report
 
 
@@ -50,7 +51,8 @@ class Plane:
         self.name = name
         self.lead = Lead(store, owner=name, now=clock)
         self.reconciler = Reconciler(store, self.lead, Outbox(publish), now=clock, bulletin=bulletin)
-        self.service = Service(
+        self.up = True
+        self._service = Service(
             store,
             self.lead,
             now=clock,
@@ -60,6 +62,13 @@ class Plane:
             new_id=new_id,
         )
         self._open: list[tuple[Report, Delivery]] = []
+
+    @property
+    def service(self) -> Service:
+        """What people ask; nobody answers once it is dead."""
+        if not self.up:
+            raise Deposed(f"{self.name} is dead", hint="Another one takes over")
+        return self._service
 
     def say(self, reports: Sequence[Report]) -> None:
         """Hand these to the loop."""

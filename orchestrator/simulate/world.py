@@ -162,6 +162,7 @@ class World:
         self.store.before_begin = self.store.before_commit = _nothing
         self.store.committed = self._committed
         self.post.arrived += dead.unsettled()
+        dead.up = False
         if self._dice.chance(0.5):
             # its lease is still fresh: nobody leads for a while
             self.clock.go(self.clock.true_s + 10.0)
@@ -212,8 +213,9 @@ class World:
             raise
 
     def _ask(self, what: str, campaign: Campaign) -> None:
-        service, own = self.plane.service, campaign.id
+        own = campaign.id
         try:
+            service = self.plane.service
             if what == "abort":
                 service.abort(own, "simulator")
                 # acknowledged now: it returned

@@ -94,6 +94,16 @@ def test_a_host_that_a_later_campaign_changed_is_refused_by_name(bench: Bench, m
     assert _undo(bench, mode=mode, campaign="c7").error is None, "the later change was taken back first"
 
 
+def test_a_rollback_does_not_destroy_what_a_later_campaign_changed(bench: Bench) -> None:
+    """A campaign that is turned back late would have returned the host to before both changes."""
+    bench.result(bench.order(1, **TWO))
+    bench.result(bench.order(attempt_id="c2/machine/1", campaign_id="c2"))
+    changed = bench.file.read_text()
+    result = _undo(bench, campaign="c1", attempt_id="c1/machine/2")
+    assert (_code(result), result.changed) == ("E_HOST_MOVED_ON", False)
+    assert bench.file.read_text() == changed
+
+
 def test_another_machine_under_the_same_name_is_refused(bench: Bench) -> None:
     bench.result(bench.order(1))
     assert _code(_undo(bench, mode=Mode.PLAN, machine_id="0" * 32)) == "E_HOST_IDENTITY"

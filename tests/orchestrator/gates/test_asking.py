@@ -66,6 +66,37 @@ def test_a_server_that_is_away_is_an_error() -> None:
     assert http.ask(Gate(name="g", kind=GateKind.HTTP, url="http://127.0.0.1:1/")).verdict is Verdict.ERROR
 
 
+def test_a_server_that_drips_its_headers_has_no_more_time_than_any_other() -> None:
+    """Each of its lines came in time, and so the gate waited for all of them."""
+    enough = threading.Event()
+
+    class Drips(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(200)
+            self.flush_headers()
+            for _ in range(60):
+                self.wfile.write(b"X-Drop: 1\r\n")
+                if enough.wait(0.1):
+                    return
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Stay silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Drips) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        gate = Gate(
+            name="g", kind=GateKind.HTTP, url=f"http://127.0.0.1:{httpd.server_address[1]}", timeout_s=0.5
+        )
+        said = http.ask(gate)
+        enough.set()
+        httpd.shutdown()
+        thread.join()
+    assert said.verdict is Verdict.ERROR
+    assert said.detail == "no whole answer within 0.5 s"
+
+
 def test_a_page_of_another_server_is_no_answer_of_prometheus(server: str) -> None:
     gate = Gate(name="g", kind=GateKind.PROMETHEUS, url=f"{server}/200", query="up", least=1)
     assert prometheus.ask(gate, NOW).verdict is Verdict.ERROR

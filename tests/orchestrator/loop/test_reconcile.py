@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.events import GateAnswered
+from orchestrator.campaign.events import GateAnswered, PauseAsked, ResumeAsked
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.ingest import event_of
@@ -388,6 +388,46 @@ def test_a_database_that_fails_at_the_commit_loses_no_order_and_doubles_none(
     control.run(own, _final)
     assert control.states(own)[""] == "COMPLETE"
     assert control.hosts.effects == {f"{own}/web-1/1": 1}
+
+
+def test_what_a_failed_commit_would_have_saved_undoes_nobodys_abort(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop kept the version it had failed to write; an abort got the same number, and the next save undid it."""
+    control = Control(sqlite_store)
+    own = control.apply(("web-1",))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Writer, "last_seq", lambda _writer: _raise(OperationalError("COMMIT", {}, Exception("full")))
+        )
+        with pytest.raises(StoreUnusable):
+            control.tick()
+    control.service.abort(own, "tester")
+    assert control.service.campaign(own).abort_requested
+    control.run(own, _final)
+    assert control.states(own) == {"": "ABORTED", "web-1": "CANCELLED"}
+    assert not control.hosts.effects
+
+
+def test_a_host_that_was_not_started_after_all_is_free_for_others_while_its_campaign_is_paused(
+    store: Store,
+) -> None:
+    control = Control(store)
+    own = control.apply(("web-1",))
+    control.tick()
+    order = control.outbox.sent[-1]
+    control.service.operate(own, PauseAsked(by="tester"))
+    error = HostError(code="E_ORDER_EXPIRED", message="too late", retryable=True)
+    control.say(report(order, ReportKind.REFUSED, HostResult(outcome=Outcome.SKIPPED, error=error)))
+    control.tick()
+    assert control.states(own) == {"": "PAUSED", "web-1": "PENDING"}
+    assert control.service.leases() == ()
+    other = control.apply(("web-1",))
+    control.run(other, _final)
+    assert control.states(other)["web-1"] == "SUCCEEDED"
+    control.service.operate(own, ResumeAsked(by="tester"))
+    control.run(own, _final)
+    assert control.states(own)["web-1"] == "SUCCEEDED"
 
 
 def test_reports_of_a_tick_that_failed_are_not_acknowledged_and_come_with_the_next(

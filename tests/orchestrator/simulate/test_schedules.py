@@ -18,6 +18,9 @@ from orchestrator.simulate.schedule import schedule_of
 #: seeds of every change, in pieces for workers side by side
 SEEDS = 1000
 CHUNK = 25
+#: seeds that found a defect: an abort undone by a version that was never saved (1098), a lease kept by a host that
+#: was not started after all (1606), rollbacks that destroyed a later change of another campaign
+ONCE_BROKEN = (1036, 1098, 1606, 2541, 2966, 3248, 3429, 3515)
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +36,11 @@ def quiet() -> Iterator[None]:
 def test_seeded_schedules_break_no_law(first: int) -> None:
     verdicts = [run_seed(seed) for seed in range(first, first + CHUNK)]
     assert [verdict.text for verdict in verdicts if verdict.violations] == []
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_a_seed_that_once_broke_a_law_breaks_none_now(seed: int) -> None:
+    assert run_seed(seed).violations == ()
 
 
 @pytest.mark.full
