@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import OperatorEvent
+from orchestrator.campaign.kill_switch import Switch
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry
+from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease
@@ -101,6 +103,18 @@ class Service(Protocol):
 
     def undone_by(self, campaign_id: str) -> Sequence[Campaign]:
         """The campaigns that were planned to take this one back."""
+        ...
+
+    def stop_all(self, wish: StopAll) -> Switch:
+        """Start nothing more of it until it is released; the switch that holds."""
+        ...
+
+    def release_all(self, wish: StopAll) -> Switch:
+        """Let go of it; the switch that was released."""
+        ...
+
+    def switches(self) -> Sequence[Switch]:
+        """The kill switches that hold, oldest first."""
         ...
 
     def leases(self) -> Sequence[Lease]:

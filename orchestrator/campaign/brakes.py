@@ -1,6 +1,6 @@
 """What keeps hosts from being started although no stop rule was breached: each brake says so in words.
 
-A brake is no stop: it lifts by itself, when its instant comes or its cause is gone, and nothing is rolled back.
+A brake is no stop: it lifts when its instant comes or its cause is gone, and nothing is rolled back.
 Kinds of brakes are added to `brakes`; `decide` asks them and knows none of them.
 """
 
@@ -16,6 +16,7 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import Moment
 from orchestrator.campaign.gates import needed
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.window_words import instant_words
 from orchestrator.campaign.windows import Closed, Open, fits, open_at
 
@@ -71,11 +72,21 @@ class Brakes:
         return (brake.until for brake in self.items if brake.until is not None)
 
 
-def brakes(campaign: Campaign, now: datetime) -> Brakes:
-    """Every reason for which this campaign may start nothing now."""
+def brakes(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> Brakes:
+    """Every reason for which this campaign may start nothing now, the hardest first."""
     found = (_closed_window(campaign, now), _closing_window(campaign, now), _failed_undo(campaign))
     held = (brake for brake in found if brake is not None)
-    return Brakes(items=(*held, *_closed_gates(campaign, now)))
+    return Brakes(items=(*_thrown_switches(around), *held, *_closed_gates(campaign, now)))
+
+
+def _thrown_switches(around: Surroundings) -> Iterator[Brake]:
+    """A kill switch holds everything, undos too, until a person releases it."""
+    for switch in around.thrown:
+        yield Brake(
+            reach=Reach.EVERYTHING,
+            text=switch.text,
+            hint=f"What hosts accepted goes on; release it with `{switch.release}`",
+        )
 
 
 def _closed_gates(campaign: Campaign, now: datetime) -> Iterator[Brake]:

@@ -1,7 +1,7 @@
 """What takes longer than it may: a step, a host, the time since the last success, the whole campaign.
 
 Clocks are instants in the record, read anew at every decision, so a restart loses none and dead time counts like any
-other. Time spent waiting for a person or a window (see waiting.py) counts for no clock.
+other. Time spent waiting for a person, a window or a kill switch (see waiting.py) counts for no clock.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from orchestrator.campaign.census import Census
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.waiting import is_waiting, waits, worked_s
 from orchestrator.campaign.windows import Interval
 from tasks.result import Outcome
@@ -68,16 +69,16 @@ class _Reading:
         return tuple(hand for hand in self.hands if limit is not None and hand.spent_s >= limit)
 
 
-def read_clocks(campaign: Campaign, census: Census, now: datetime) -> Overdue:
+def read_clocks(campaign: Campaign, census: Census, now: datetime, around: Surroundings = CALM) -> Overdue:
     """What is over its time at this instant, and when to look again."""
     if campaign.policy.clocks == Clocks():
         return Overdue()
-    readings = tuple(_readings(campaign, census, now))
+    readings = tuple(_readings(campaign, census, now, around))
     notices = tuple(notice for item in readings if (notice := _notice(campaign, item, now)) is not None)
     return Overdue(stop=_stop(campaign, readings, now), notices=notices, due=_due(readings, now))
 
 
-def _readings(campaign: Campaign, census: Census, now: datetime) -> Iterator[_Reading]:
+def _readings(campaign: Campaign, census: Census, now: datetime, around: Surroundings) -> Iterator[_Reading]:
     clocks = campaign.policy.clocks
     working = [
         (run, attempt)
@@ -89,8 +90,8 @@ def _readings(campaign: Campaign, census: Census, now: datetime) -> Iterator[_Re
     if stopped(campaign) or campaign.started_at is None:
         # what only settles what it began is in no hurry of its own
         return
-    spans = waits(campaign, campaign.started_at, now)
-    runs = not is_waiting(campaign, now)
+    spans = waits(campaign, campaign.started_at, now, around)
+    runs = not is_waiting(campaign, now, around)
     since = _last_success(campaign, campaign.started_at)
     yield _Reading(name="progress", clock=clocks.progress, hands=(_progress(since, spans, now, runs=runs),))
     whole = _Hand(

@@ -41,13 +41,13 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     judgement = judge(campaign, census, now)
     if judgement.stop is not None:
         return (StopNow(stop=judgement.stop),)
-    overdue = read_clocks(campaign, census, now)
+    overdue = read_clocks(campaign, census, now, around)
     if overdue.stop is not None:
         return (StopNow(stop=overdue.stop),)
     closed = gate_stop(campaign, now)
     if closed is not None:
         return (StopNow(stop=closed),)
-    held = brakes(campaign, now)
+    held = brakes(campaign, now, around)
     turn = _Turn(
         campaign=campaign,
         now=now,
@@ -109,9 +109,12 @@ class _Turn:
     def actions(self) -> tuple[Action, ...]:
         """Everything that should happen, and when to look again."""
         campaign = self.campaign
-        resend = not stopped(campaign) and campaign.state is not CampaignState.PAUSED
+        killed = bool(self.around.thrown)
+        resend = not killed and not stopped(campaign) and campaign.state is not CampaignState.PAUSED
         busy = (*self.census.flying, *self.census.soaking)
-        watched = watch(campaign.policy, campaign.kind, busy, self.now, self.timers, resend=resend)
+        watched = watch(
+            campaign.policy, campaign.kind, busy, self.now, self.timers, resend=resend, undos=not killed
+        )
         undo = self._undo()
         forward = self._forward()
         ending = self._end(busy=bool(undo or forward))
@@ -234,7 +237,11 @@ class _Turn:
     def _stalled(self) -> bool:
         """Whether only UNKNOWN hosts stand in the way, and have been silent for long enough."""
         campaign, census = self.campaign, self.census
+        left = census.states.get(HostState.PENDING, 0)
         if campaign.state is CampaignState.PAUSED and not stopped(campaign):
+            return False
+        if self.around.thrown and (census.waiting or (left and not stopped(campaign))):
+            # a person holds them; it is not for silent hosts to give them up
             return False
         if census.soaking or not census.flying:
             return False

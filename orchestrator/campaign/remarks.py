@@ -21,7 +21,7 @@ def brake_lines(campaign: Campaign, now: datetime, around: Surroundings = CALM) 
     over = stopped(campaign)
     braking = tuple(
         f"{brake.text}. {brake.hint}" if brake.hint else brake.text
-        for brake in brakes(campaign, now).items
+        for brake in brakes(campaign, now, around).items
         if not over or brake.reach is Reach.EVERYTHING
     )
     return (*braking, *budget_lines(campaign, around))

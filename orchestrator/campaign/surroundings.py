@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.campaign.kill_switch import Switch, holding
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Away:
@@ -26,6 +28,13 @@ class Surroundings:
     blocked: frozenset[str] = frozenset()
     #: hosts that any campaign keeps, this one included; collected only for campaigns with budgets
     away: tuple[Away, ...] = ()
+    #: kill switches for this campaign: those that hold, and those released since it was started
+    switches: tuple[Switch, ...] = ()
+
+    @property
+    def thrown(self) -> tuple[Switch, ...]:
+        """The kill switches that hold this campaign now."""
+        return holding(self.switches)
 
 
 #: nothing outside matters

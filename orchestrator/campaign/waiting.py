@@ -1,6 +1,7 @@
-"""When a campaign waited for a person or a window: time that no clock counts.
+"""When a campaign waited for a person, a window or a kill switch: time that no clock counts.
 
-It is told from what is stored, its stops and its windows, so it is the same whether somebody looked meanwhile or not.
+It is told from what is stored, its stops, its windows and the switches, so it is the same whether somebody looked
+meanwhile or not.
 """
 
 from __future__ import annotations
@@ -10,23 +11,25 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, StopAction
 from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.windows import Interval, Open, Windows, fits, open_at
 
 
-def waits(campaign: Campaign, since: datetime, now: datetime) -> tuple[Interval, ...]:
+def waits(
+    campaign: Campaign, since: datetime, now: datetime, around: Surroundings = CALM
+) -> tuple[Interval, ...]:
     """Spans between these instants in which it waited; in order, none over another."""
-    found = [*_pauses(campaign, now)]
+    found = [*_pauses(campaign, now), *((item.at, item.released_at or now) for item in around.switches)]
     if campaign.policy.windows is not None:
         found += _closed(campaign.policy.windows, since, now, _usual_s(campaign))
     return tuple(_merged(_cut(found, since, now)))
 
 
-def is_waiting(campaign: Campaign, now: datetime) -> bool:
+def is_waiting(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> bool:
     """Whether it waits at this instant, until a person acts or a window opens."""
     windows = campaign.policy.windows
-    return campaign.state is CampaignState.PAUSED or (
-        windows is not None and not fits(windows, now, _usual_s(campaign))
-    )
+    held = campaign.state is CampaignState.PAUSED or bool(around.thrown)
+    return held or (windows is not None and not fits(windows, now, _usual_s(campaign)))
 
 
 def _usual_s(campaign: Campaign) -> float:

@@ -36,9 +36,13 @@ def watch(
     timers: Timers,
     *,
     resend: bool,
+    undos: bool = True,
 ) -> tuple[Action, ...]:
-    """Questions and repeated orders that are due; `resend` is False when nothing new may start."""
-    look = _Watch(policy=policy, kind=kind, now=now, timers=timers, resend=resend)
+    """Questions and repeated orders that are due.
+
+    `resend` is False when nothing new may start, `undos` when not even an undo may.
+    """
+    look = _Watch(policy=policy, kind=kind, now=now, timers=timers, resend=resend, undos=undos)
     return tuple(action for run in runs if (action := look.at(run)) is not None)
 
 
@@ -49,6 +53,7 @@ class _Watch:
     now: datetime
     timers: Timers
     resend: bool
+    undos: bool
 
     def at(self, run: HostRun) -> Action | None:
         """The one thing that is due about this host, if any."""
@@ -91,7 +96,7 @@ class _Watch:
             if attempt.heard_at is None or self._due(last, self.policy.heartbeat_timeout_s):
                 return AskJournal(host=run.host.name, attempt_id=attempt.id)
             return None
-        again = attempt.undo or self.resend
+        again = self.undos if attempt.undo else self.resend
         if again and attempt.sent < self.policy.max_orders and self._due(last, self.policy.resend_after_s):
             return Resend(host=run.host.name, attempt_id=attempt.id)
         return None

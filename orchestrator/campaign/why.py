@@ -83,7 +83,7 @@ def explain(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> E
     return Explanation(
         campaign=campaign.id,
         state=campaign.state.value,
-        headline=_headline(campaign, now, around.blocked),
+        headline=_headline(campaign, now, around),
         brakes=brake_lines(campaign, now, around),
         notices=notice_lines(campaign),
         rule="; ".join(stop.rule for stop in stops),
@@ -182,7 +182,9 @@ _HEADLINES = {
 }
 
 
-def _headline(campaign: Campaign, now: datetime, blocked: frozenset[str]) -> str:
+def _headline(campaign: Campaign, now: datetime, around: Surroundings) -> str:
+    if around.thrown and campaign.state in {CampaignState.RUNNING, CampaignState.ROLLING_BACK}:
+        return f"nothing is started, undos included: {'; '.join(switch.text for switch in around.thrown)}"
     if campaign.state is CampaignState.PAUSED:
         return f"{_HEADLINES[campaign.state]}{_pause_age(campaign, now)}"
     if campaign.state is not CampaignState.RUNNING:
@@ -193,10 +195,10 @@ def _headline(campaign: Campaign, now: datetime, blocked: frozenset[str]) -> str
     if judge(campaign, census, now).hold:
         silent = [run.host.name for run in census.flying if run.state is HostState.UNKNOWN]
         return f"it starts nothing new while nobody knows what became of {names(silent)}"
-    waiting = [run.host.name for run in (*census.pending, *census.waiting) if run.host.name in blocked]
+    waiting = [run.host.name for run in (*census.pending, *census.waiting) if run.host.name in around.blocked]
     if waiting and not census.flying and not census.soaking:
         return f"it waits for hosts another campaign holds: {names(waiting)}"
-    held = brakes(campaign, now).items
+    held = brakes(campaign, now, around).items
     if held:
         return f"no new host is started: {'; '.join(brake.text for brake in held)}"
     return f"it is going on: wave {campaign.wave} of {campaign.waves}"

@@ -18,6 +18,7 @@ from orchestrator.cli import (
     processes,
     show,
     simulate,
+    stop_all,
     trust,
     undo,
 )
@@ -48,6 +49,7 @@ app.command(rich_help_panel=_CAMPAIGNS)(operate.pause)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.resume)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.skip)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.rollback)
+app.command(rich_help_panel=_CAMPAIGNS)(stop_all.stop_all)
 app.command(rich_help_panel=_CAMPAIGNS)(undo.undo)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.retry)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)

@@ -294,6 +294,8 @@ def after_start(session: Session, campaign_id: str, output: str, *, watch: bool,
     if view.state == "AWAITING_APPROVAL":
         session.say(f"It waits for an approval: dockwave why {campaign_id}")
         raise typer.Exit(exits.APPROVAL)
+    for brake in view.brakes:
+        session.say(f"It waits: {brake}")
     session.say(f"Started. Follow it with: dockwave watch {campaign_id}")
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Resend, WakeAt
+from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState
 from orchestrator.campaign.surroundings import Surroundings
@@ -28,12 +29,12 @@ from orchestrator.loop.inbox import Inbox, Item, settle
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.orders import Sending
-from orchestrator.loop.outside import surroundings_of
+from orchestrator.loop.outside import Outside, note_switches, surroundings_of
 from orchestrator.loop.planning_turn import freeze, plan_turn
 from orchestrator.loop.strangers import strange_lines
 from orchestrator.loop.turn import Turn, act, commit, observe_event, observe_reports, open_orders
 from orchestrator.store.errors import Conflict, Deposed, LeaseHeld, StoreUnusable
-from orchestrator.store.records import Lease, LogEntry
+from orchestrator.store.records import LogEntry
 from orchestrator.store.store import Store, Writer
 from tasks.model import Kind
 from tasks.queues import celery_task_id
@@ -91,6 +92,8 @@ class Reconciler:
         self._rechecked: set[str] = set()
         #: hosts each campaign was last told to leave alone
         self._blocked: dict[str, frozenset[str]] = {}
+        #: kill switches each campaign was last told of
+        self._thrown: dict[str, tuple[Switch, ...]] = {}
 
     def cached(self, campaign_id: str) -> Campaign | None:
         """Give the campaign as this loop knows it: for readers who check its version themselves."""
@@ -135,6 +138,7 @@ class Reconciler:
         self._cache.clear()
         self._rechecked.clear()
         self._blocked.clear()
+        self._thrown.clear()
         self._outbox.clear()
         self.inbox.refuse()
         self.inbox.open()
@@ -147,7 +151,7 @@ class Reconciler:
                 reports[campaign_id_of(item.received)].append(item)
             else:
                 strangers.append(item)
-        leases = self._refresh(reports)
+        outside = self._refresh(reports)
         strangers += [item for own, mine in reports.items() if own not in self._cache for item in mine]
         if strangers:
             self._write(
@@ -157,12 +161,12 @@ class Reconciler:
         rest = TICK_S
         for campaign_id in list(self._cache):
             mine = reports.get(campaign_id, [])
-            rest = min(rest, self._turn(campaign_id, mine, leases))
+            rest = min(rest, self._turn(campaign_id, mine, outside))
             _taken(items, mine)
         return rest
 
-    def _refresh(self, reports: dict[str, list[Item]]) -> tuple[Lease, ...]:
-        """Read what changed under us: campaigns begun, applied or aborted by others, and the leases."""
+    def _refresh(self, reports: dict[str, list[Item]]) -> Outside:
+        """Read what changed under us: campaigns begun, applied or aborted by others, leases and kill switches."""
         with self._store.read() as reader:
             heads = {head.id: head for head in reader.heads()}
             for own in (*heads, *reports):
@@ -173,22 +177,22 @@ class Reconciler:
                 found = reader.load(own)
                 if found is not None:
                     self._cache[own] = found
-            leases = reader.leases()
+            outside = Outside.read(reader)
         for own in [own for own in self._cache if own not in heads and own not in reports]:
             del self._cache[own]
-        return leases
+        return outside
 
-    def _turn(self, campaign_id: str, items: list[Item], leases: tuple[Lease, ...]) -> float:
+    def _turn(self, campaign_id: str, items: list[Item], outside: Outside) -> float:
         """Give one campaign its turn; one that fails holds up none of the others."""
         for _ in range(_TRIES):
             campaign = self._cache.get(campaign_id)
             if campaign is None:
                 break
             try:
-                rest = self._advance(campaign, items, leases)
+                rest = self._advance(campaign, items, outside)
             except (Conflict, LeaseHeld) as error:
                 log.info("Somebody else was first", action="save", campaign=campaign_id, why=error.message)
-                leases = self._reload(campaign_id)
+                outside = self._reload(campaign_id)
             except (Deposed, StoreUnusable, SQLAlchemyError):
                 # perhaps it was committed all the same: then its orders have not left
                 self._rechecked.discard(campaign_id)
@@ -204,15 +208,15 @@ class Reconciler:
         self.inbox.put_back(items)
         return TICK_S / 4
 
-    def _reload(self, campaign_id: str) -> tuple[Lease, ...]:
+    def _reload(self, campaign_id: str) -> Outside:
         with self._store.read() as reader:
             found = reader.load(campaign_id)
-            leases = reader.leases()
+            outside = Outside.read(reader)
         if found is None:
             self._cache.pop(campaign_id, None)
         else:
             self._cache[campaign_id] = found
-        return leases
+        return outside
 
     def _set_aside(self, campaign_id: str, items: Sequence[Item]) -> None:
         """Keep reports that broke a turn as evidence, so that they do not break every later one too."""
@@ -233,7 +237,7 @@ class Reconciler:
             self._write(lambda writer: writer.log(entries))
         settle(items)
 
-    def _advance(self, campaign: Campaign, items: Sequence[Item], leases: tuple[Lease, ...]) -> float:
+    def _advance(self, campaign: Campaign, items: Sequence[Item], outside: Outside) -> float:
         now = self._now()
         turn = Turn(before=campaign, after=campaign, now=now)
         reports = [item.received for item in items if isinstance(item.received, Report)]
@@ -244,14 +248,15 @@ class Reconciler:
         answers = self.gate_answers.of(campaign.id)
         for answer in answers:
             observe_event(turn, answer)
-        self._recheck(turn)
-        around = self._around(turn, leases)
+        self._recheck(turn, outside)
+        around = self._around(turn, outside)
         actions = decide(turn.after, now, around)
         if turn.idle and all(isinstance(action, WakeAt) for action in actions):
             turn.wake_at = next((action.at for action in actions if isinstance(action, WakeAt)), None)
         else:
 
             def write(writer: Writer) -> Campaign:
+                outside.check(writer)
                 writer.raise_epochs(turn.epochs_seen)
                 act(turn, writer, actions, around)
                 saved = commit(turn, writer)
@@ -261,6 +266,7 @@ class Reconciler:
             # known only once it is committed: a version that was never saved would pass for one that was
             self._cache[campaign.id] = self._write(write)
         self._blocked[campaign.id] = around.blocked
+        self._thrown[campaign.id] = around.thrown
         self._rechecked.add(campaign.id)
         self.gate_answers.taken(campaign.id, answers)
         if self._ask is not None and turn.questions:
@@ -276,7 +282,7 @@ class Reconciler:
         self._bulletin.announce(seq)
         return done
 
-    def _recheck(self, turn: Turn) -> None:
+    def _recheck(self, turn: Turn, outside: Outside) -> None:
         """Once after every start: orders that were committed and perhaps never left are published again."""
         if turn.before.id in self._rechecked:
             return
@@ -285,7 +291,8 @@ class Reconciler:
             again = planning.questions(turn.after, turn.now, all_open=True)[1]
         else:
             kind, why = "resend", "perhaps it never left"
-            again = open_orders(turn.after, turn.now)
+            killed = bool(holding(applying(outside.switches, turn.after)))
+            again = open_orders(turn.after, turn.now, killed=killed)
             # a second copy may be under way from now on: no single answer may speak for both
             resent = [
                 Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
@@ -295,22 +302,24 @@ class Reconciler:
             turn.note(kind, {"why": why}, host=order.host.name, attempt=order.attempt_id)
         turn.sendings += again
 
-    def _around(self, turn: Turn, leases: tuple[Lease, ...]) -> Surroundings:
+    def _around(self, turn: Turn, outside: Outside) -> Surroundings:
         """Collect what the campaign must know of the world outside itself."""
-        blocked = self._blocked_hosts(turn, leases)
+        blocked = self._blocked_hosts(turn, outside)
+        switches = applying(outside.switches, turn.after)
+        note_switches(turn, self._thrown.get(turn.after.id, ()), holding(switches))
         if turn.after.policy.budgets is None:
-            return Surroundings(blocked=blocked)
+            return Surroundings(blocked=blocked, switches=switches)
         # read now: another campaign may have started hosts in this very tick
         with self._store.read() as reader:
-            return replace(surroundings_of(reader, turn.after), blocked=blocked)
+            return replace(surroundings_of(reader, turn.after), blocked=blocked, switches=switches)
 
-    def _blocked_hosts(self, turn: Turn, leases: tuple[Lease, ...]) -> frozenset[str]:
+    def _blocked_hosts(self, turn: Turn, outside: Outside) -> frozenset[str]:
         """Give the hosts other campaigns are changing; each one is logged once, with its owner."""
         campaign = turn.after
         if campaign.kind is Kind.READ_ONLY or campaign.state in FINAL_CAMPAIGN:
             return frozenset()
         waiting = {run.host.name for run in campaign.runs if run.state not in FINAL_HOST}
-        others = {lease.host: lease for lease in leases if lease.campaign_id != campaign.id}
+        others = {lease.host: lease for lease in outside.leases if lease.campaign_id != campaign.id}
         blocked = frozenset(waiting & others.keys())
         if campaign.state not in {CampaignState.PLANNING, CampaignState.PLANNED}:
             for host in sorted(blocked - self._blocked.get(campaign.id, frozenset())):

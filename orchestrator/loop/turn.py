@@ -268,9 +268,11 @@ def commit(turn: Turn, writer: Writer) -> Campaign:
     return saved
 
 
-def open_orders(campaign: Campaign, now: datetime) -> list[Sending]:
+def open_orders(campaign: Campaign, now: datetime, *, killed: bool = False) -> list[Sending]:
     """Give the orders that were committed, nobody accepted, and may still start: perhaps they never left."""
     found: list[Sending] = []
+    if killed:
+        return found
     held = stopped(campaign) or campaign.state is CampaignState.PAUSED
     for run in campaign.runs:
         attempt = run.attempt

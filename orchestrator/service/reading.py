@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.kill_switch import Switch, holding
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation, explain
@@ -150,6 +151,11 @@ class Reading:
         """Give every host that is kept, with its owner, reason and age."""
         with self._store.read() as reader:
             return reader.leases()
+
+    def switches(self) -> tuple[Switch, ...]:
+        """Give the kill switches that hold, oldest first."""
+        with self._store.read() as reader:
+            return holding(reader.switches())
 
     def status(self) -> Mapping[str, Any]:
         """Say how the orchestrator is."""

@@ -15,15 +15,18 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import AbortAsked, Event, OperatorEvent, Started
+from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.operators import objection
 from orchestrator.loop import planning
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.planning import NewPlan
 from orchestrator.loop.turn import Turn, commit, kind_of, observe_event
+from orchestrator.service import stopping
 from orchestrator.service.applying import canonical, edited, refusal
 from orchestrator.service.reading import UNDO_ASKED, Reading
 from orchestrator.service.retrying import Retry, again
+from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo, way_back
 from orchestrator.store.records import Lease, LogEntry
 from orchestrator.store.store import Reader, Store, Writer
@@ -151,6 +154,27 @@ class Service(Reading):
         back = way_back(campaign, wish, leases=self.leases(), others=self.undone_by(campaign.id))
         return self.plan(back.request), back.left_out
 
+    def stop_all(self, wish: StopAll) -> Switch:
+        """Start nothing more of everything, a procedure or a campaign, undos included, until it is released."""
+        stopping.check_procedure(wish)
+        with self._store.write(self._lead.epoch) as writer:
+            if wish.target is Target.CAMPAIGN:
+                campaign = self._found(writer, wish.name)
+                stopping.check_campaign(campaign)
+                wish = replace(wish, name=campaign.id)
+            switch = stopping.throw(writer, _clean(wish), self._now())
+        self._changed()
+        return switch
+
+    def release_all(self, wish: StopAll) -> Switch:
+        """Let go of what was stopped under this very target; repeating it changes nothing."""
+        with self._store.write(self._lead.epoch) as writer:
+            if wish.target is Target.CAMPAIGN:
+                wish = replace(wish, name=self._found(writer, wish.name).id)
+            switch = stopping.release(writer, _clean(wish), self._now())
+        self._changed()
+        return switch
+
     def release_host(self, host: str, by: str, reason: str) -> Lease:
         """Let campaigns change a host again that one of them left to a person; logged with its reason."""
         now = self._now()
@@ -204,6 +228,10 @@ class Service(Reading):
 def _refused(what: str, problem: DockwaveError, now: datetime, by: str, campaign_id: str = "") -> LogEntry:
     data = {"code": problem.code, "reason": problem.message, "by": _line(by)}
     return LogEntry(kind=f"refused:{what}", at=now, campaign_id=campaign_id, data=data)
+
+
+def _clean(wish: StopAll) -> StopAll:
+    return replace(wish, name=_line(wish.name), by=_line(wish.by), reason=_line(wish.reason))
 
 
 def _line(text: str) -> str:

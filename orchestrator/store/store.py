@@ -14,9 +14,10 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.kill_switch import Switch
 from orchestrator.campaign.surroundings import Away
 from orchestrator.campaign.usual import Past
-from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans
+from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans, switches
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.engine import WRITES, open_engine, open_read_only
 from orchestrator.store.errors import StoreUnusable
@@ -92,6 +93,10 @@ class Reader:
         """Give every host that is kept, with its labels."""
         return leases.away(self.connection)
 
+    def switches(self) -> tuple[Switch, ...]:
+        """Give every kill switch, also those that were released, oldest first."""
+        return switches.listed(self.connection)
+
     def hosts(self, names: Iterable[str]) -> dict[str, KnownHost]:
         """Give what is remembered about these hosts."""
         return hosts.known(self.connection, names)
@@ -142,6 +147,14 @@ class Writer(Reader):
     def release_leases(self, campaign_id: str, names: Sequence[str]) -> None:
         """Give back the leases this campaign has on these hosts."""
         leases.release(self.connection, campaign_id, names)
+
+    def throw_switch(self, switch: Switch) -> None:
+        """Keep a kill switch that holds from now on."""
+        switches.throw(self.connection, switch)
+
+    def release_switch(self, released: Switch) -> None:
+        """Note who let go of the one that holds for the same target."""
+        switches.release(self.connection, released)
 
     def ask_plan(self, campaign_id: str, request: Mapping[str, Any]) -> None:
         """Keep a request whose plan is not made yet."""

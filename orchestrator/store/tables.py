@@ -150,6 +150,22 @@ class PlanRow(Base):
     applied_by: Mapped[str]
 
 
+class KillSwitchRow(Base):
+    """One kill switch; it holds until it is released, and is kept after that."""
+
+    __tablename__ = "kill_switches"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    target: Mapped[str]
+    name: Mapped[str]
+    by: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str]
+    release_reason: Mapped[str]
+
+
 class OrchestratorRow(Base):
     """Which orchestrator may write; one row, locked by every write, its epoch grows with each take-over."""
 

@@ -18,14 +18,16 @@ from orchestrator.api.app import create_app
 from orchestrator.api.token import ensure_secret
 from orchestrator.campaign.campaign import Attempt, Campaign, FailureKind, HostRun, Stop
 from orchestrator.campaign.events import OperatorEvent
+from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.surroundings import CALM, Surroundings
+from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry, again
+from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo, way_back
 from orchestrator.store.chain import GENESIS, Line, LogHead, data_text, link
 from orchestrator.store.records import Lease, LoggedEvent
@@ -68,6 +70,7 @@ class ScriptedService:
     operated: list[OperatorEvent] = field(default_factory=list)
     released: list[tuple[str, str, str]] = field(default_factory=list)
     accepted: list[tuple[str, str, str]] = field(default_factory=list)
+    thrown: list[Switch] = field(default_factory=list)
     draft: Mapping[str, Any] = field(default_factory=lambda: dict(DRAFT))
     #: state a campaign has once applied
     after_apply: CampaignState = CampaignState.COMPLETE
@@ -174,6 +177,24 @@ class ScriptedService:
         """Those that take it back."""
         return [item for item in self.kept.values() if item.undoes == campaign_id]
 
+    def stop_all(self, wish: StopAll) -> Switch:
+        """Note it."""
+        self._check()
+        switch = Switch(target=wish.target, name=wish.name, by=wish.by, reason=wish.reason, at=NOON)
+        self.thrown.append(switch)
+        return switch
+
+    def release_all(self, wish: StopAll) -> Switch:
+        """Note it."""
+        self._check()
+        (found,) = [item for item in self.thrown if (item.target, item.name) == (wish.target, wish.name)]
+        self.thrown.remove(found)
+        return replace(found, released_at=NOON, released_by=wish.by, release_reason=wish.reason)
+
+    def switches(self) -> Sequence[Switch]:
+        """Those that hold."""
+        return holding(self.thrown)
+
     def leases(self) -> Sequence[Lease]:
         """One host is kept, since noon."""
         self._check()
@@ -227,12 +248,13 @@ class ScriptedService:
         return lines
 
     def around(self, campaign: Campaign) -> Surroundings:
-        """Nobody else works."""
-        return CALM
+        """Nobody else works; kill switches hold."""
+        return Surroundings(switches=applying(self.thrown, campaign))
 
     def why(self, campaign_id: str) -> Explanation:
         """The real explanation."""
-        return explain(self.kept[campaign_id], NOON)
+        campaign = self.kept[campaign_id]
+        return explain(campaign, NOON, self.around(campaign))
 
     def wait(self, campaign_id: str, after_seq: int, timeout_s: float) -> bool:
         """Wait as the real one does, only shorter."""

@@ -35,6 +35,7 @@ from orchestrator.campaign.events import (
 )
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
 from orchestrator.campaign.gates import state_of
+from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import (
@@ -80,6 +81,7 @@ class CampaignMachine(RuleBasedStateMachine):
     fleet: Fleet
     now: datetime
     aborted_at: datetime | None
+    killed_at: datetime | None
 
     @initialize(
         count=st.integers(min_value=0, max_value=7),
@@ -106,6 +108,8 @@ class CampaignMachine(RuleBasedStateMachine):
         self.now = START
         self.latest = START
         self.aborted_at = None
+        self.killed_at = None
+        self.switches: tuple[Switch, ...] = ()
         self.ticks = 0
         self._observe(Started(by="ops"))
 
@@ -130,8 +134,9 @@ class CampaignMachine(RuleBasedStateMachine):
 
     def _tick(self, *, publish: bool = True, blocked: frozenset[str] = frozenset()) -> tuple[Action, ...]:
         campaign = self.campaign
-        actions = decide(campaign, self.now, Surroundings(blocked=blocked))
-        assert decide(campaign, self.now, Surroundings(blocked=blocked)) == actions, "decide is deterministic"
+        around = Surroundings(blocked=blocked, switches=self.switches)
+        actions = decide(campaign, self.now, around)
+        assert decide(campaign, self.now, around) == actions, "decide is deterministic"
         assert self.campaign is campaign
         self._judge(actions, blocked)
         for action in actions:
@@ -139,7 +144,7 @@ class CampaignMachine(RuleBasedStateMachine):
                 self.epochs[action.host] = self.epochs.get(action.host, 0) + 1
         self._move(record(campaign, actions, self.now, self.epochs))
         done = tuple(action for action in actions if not isinstance(action, WakeAt))
-        again = decide(self.campaign, self.now, Surroundings(blocked=blocked))
+        again = decide(self.campaign, self.now, around)
         assert not set(done) & set(again), "after record it does not ask for the same thing again"
         if publish:
             for action in done:
@@ -184,6 +189,10 @@ class CampaignMachine(RuleBasedStateMachine):
             self._judge_wave(wave)
         forward = 0
         for action in actions:
+            if isinstance(action, Dispatch | Resend | OpenWave):
+                assert self.killed_at is None, (
+                    "I6: while a kill switch holds nothing starts, nor is sent again"
+                )
             if isinstance(action, Dispatch):
                 run = self._run(action.host)
                 assert action.host not in blocked, "a host somebody else changes is left alone"
@@ -273,6 +282,27 @@ class CampaignMachine(RuleBasedStateMachine):
         if self.aborted_at is None and self.campaign.state not in FINAL_CAMPAIGN:
             self.aborted_at = self.latest
         self._observe(AbortAsked(by="ops"))
+
+    @rule(kind=st.sampled_from(list(Target)))
+    def a_kill_switch_is_thrown(self, kind: Target) -> None:
+        """For everything, this procedure or this campaign."""
+        if self.killed_at is None:
+            self.killed_at = self.latest
+            name = {Target.PROCEDURE: self.campaign.procedure, Target.CAMPAIGN: self.campaign.id}
+            switch = Switch(target=kind, name=name.get(kind, ""), by="ops", reason="smoke", at=self.killed_at)
+            self.switches += (switch,)
+
+    @precondition(lambda self: self.killed_at)
+    @rule()
+    def the_kill_switch_is_released(self) -> None:
+        """The smoke is gone."""
+        self._release()
+
+    def _release(self) -> None:
+        self.switches = tuple(
+            item if item.released_at else replace(item, released_at=self.latest) for item in self.switches
+        )
+        self.killed_at = None
 
     @rule()
     def pause(self) -> None:
@@ -447,6 +477,15 @@ class CampaignMachine(RuleBasedStateMachine):
                 assert entry.undo or entry.accepted_at <= limit
 
     @invariant()
+    def i6_nothing_starts_under_a_kill_switch_but_what_was_ordered_and_is_unexpired(self) -> None:
+        if self.killed_at is None:
+            return
+        limit = self.killed_at + timedelta(seconds=self.campaign.policy.order_ttl_s)
+        for host in self.fleet.hosts.values():
+            for entry in host.journal.values():
+                assert entry.accepted_at <= limit
+
+    @invariant()
     def i9_changed_hosts_are_a_subset_of_the_plan(self) -> None:
         assert {run.host.name for run in self.campaign.runs} == self.hosts
         assert all(run.wave > 0 for run in self.campaign.runs if run.changed or run.attempts)
@@ -488,6 +527,7 @@ class CampaignMachine(RuleBasedStateMachine):
         if not hasattr(self, "campaign"):
             return
         self.now = self.latest
+        self._release()
         for host in self.fleet.hosts.values():
             host.busy = False
         limit = 40 + 40 * len(self.hosts)
