@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from orchestrator.api import approvals, audit, campaigns, catalogue, operate, plans, stop_all
+from orchestrator.api import approvals, audit, campaigns, catalogue, operate, plans, quarantine, stop_all
 from orchestrator.api.contract import Service
 from orchestrator.api.guard import Guard
 from orchestrator.api.problem import Problem, handle_dockwave_error, handle_problem
@@ -38,6 +38,7 @@ def create_app(
     app.include_router(plans.router(service))
     app.include_router(campaigns.router(service, now))
     app.include_router(operate.router(service))
+    app.include_router(quarantine.router(service))
     app.include_router(stop_all.router(service))
     app.include_router(audit.router(service))
     app.include_router(approvals.router(service))

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import OperatorEvent
 from orchestrator.campaign.kill_switch import Switch
+from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation
 from orchestrator.loop.planning import NewPlan
+from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.retrying import Retry
 from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo
@@ -121,8 +123,16 @@ class Service(Protocol):
         """Every host that is kept, with owner, reason and since when."""
         ...
 
-    def release_host(self, host: str, by: str, reason: str) -> Lease:
-        """Let campaigns change a host again that one of them left to a person."""
+    def quarantine_host(self, host: str, by: str, reason: str) -> Quarantined:
+        """Let no campaign change a host until it is released."""
+        ...
+
+    def quarantines(self) -> Sequence[Quarantine]:
+        """The hosts no campaign changes before their release, oldest first."""
+        ...
+
+    def release_host(self, host: str, by: str, reason: str) -> Released:
+        """Let campaigns change a host again that was quarantined, or that one of them keeps."""
         ...
 
     def accept_identity(self, host: str, by: str, reason: str) -> None:

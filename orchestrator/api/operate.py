@@ -119,12 +119,6 @@ def router(service: Service) -> APIRouter:
 def _add_hosts(routes: APIRouter, service: Service) -> None:
     """What is asked and done about one host over all campaigns."""
 
-    @routes.post("/hosts/{name}/release", status_code=202)
-    def release(name: HostName, body: Annotated[ReasonBody, Depends(reader(ReasonBody))]) -> dict[str, str]:
-        """Let campaigns change a host again that one of them left to a person."""
-        lease = service.release_host(name, body.by, body.reason)
-        return {"host": name, "campaign": lease.campaign_id, "attempt": lease.attempt_id}
-
     @routes.post("/hosts/{name}/accept-identity", status_code=202)
     def identity(name: HostName, body: Annotated[ReasonBody, Depends(reader(ReasonBody))]) -> dict[str, str]:
         """Accept whatever machine answers to this name next."""

@@ -56,6 +56,7 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
         judgement=judgement,
         held=held,
         ledger=open_ledger(campaign, around),
+        alone=around.left_alone,
     )
     turn.timers.at(overdue.due)
     asks, instants = ask_gates(campaign, now)
@@ -104,6 +105,8 @@ class _Turn:
     held: Brakes
     #: what is used of the budgets now; it grows with what this turn starts
     ledger: Ledger | None
+    #: hosts that may get no order now
+    alone: frozenset[str]
     timers: Timers = field(default_factory=Timers)
 
     def actions(self) -> tuple[Action, ...]:
@@ -113,7 +116,14 @@ class _Turn:
         resend = not killed and not stopped(campaign) and campaign.state is not CampaignState.PAUSED
         busy = (*self.census.flying, *self.census.soaking)
         watched = watch(
-            campaign.policy, campaign.kind, busy, self.now, self.timers, resend=resend, undos=not killed
+            campaign.policy,
+            campaign.kind,
+            busy,
+            self.now,
+            self.timers,
+            resend=resend,
+            undos=not killed,
+            quarantined=self.around.quarantined,
         )
         undo = self._undo()
         forward = self._forward()
@@ -139,7 +149,7 @@ class _Turn:
         room, due = undo_room(self.campaign, self.census, self.now)
         self.timers.at(due)
         ready = sorted(
-            (run for run in self.census.waiting if run.host.name not in self.around.blocked),
+            (run for run in self.census.waiting if run.host.name not in self.alone),
             key=lambda run: (-run.wave, run.failed_as is None),
         )
         return tuple(_undo_of(run) for run in self._within_budgets(ready, room))
@@ -184,7 +194,7 @@ class _Turn:
         return max(self.campaign.policy.parallelism - taken, 0)
 
     def _dispatches(self, pending: Iterable[HostRun]) -> tuple[Dispatch, ...]:
-        free = [run for run in pending if run.host.name not in self.around.blocked]
+        free = [run for run in pending if run.host.name not in self.alone]
         chosen = self._within_budgets(free, self._room())
         return tuple(
             Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of) for run in chosen
@@ -202,7 +212,7 @@ class _Turn:
 
     def _waits_for_silence(self, run: HostRun) -> bool:
         """Whether a budget keeps this host back, and only silent hosts of this campaign use that budget."""
-        if self.ledger is None or run.host.name in self.around.blocked:
+        if self.ledger is None or run.host.name in self.alone:
             return False
         silent = {flying.host.name for flying in self.census.flying}
         full = self.ledger.full(run.host)
@@ -253,7 +263,7 @@ class _Turn:
             and any(not self._waits_for_silence(run) for run in held_up)
             and not self.judgement.dark
         ):
-            # somebody else holds these hosts, and will let go of them
+            # another campaign or a quarantine holds these hosts, and will let go of them
             return False
         gives_up = last_news(campaign) + timedelta(seconds=campaign.policy.unknown_wait_s)
         self.timers.at(gives_up)

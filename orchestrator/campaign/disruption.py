@@ -86,7 +86,8 @@ def open_ledger(campaign: Campaign, around: Surroundings) -> Ledger | None:
         mine = own.get(item.host) if item.campaign == campaign.id else None
         # this campaign knows its own hosts better, but for those that were left to a person: released or not
         if mine is None or mine.state is HostState.NEEDS_HUMAN:
-            ledger.note(item.host, item.labels)
+            known = own.get(item.host)
+            ledger.note(item.host, known.host.labels if known is not None else item.labels)
     return ledger
 
 

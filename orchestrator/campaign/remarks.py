@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from orchestrator.campaign.approval import waiting_lines
@@ -9,6 +10,8 @@ from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING
 from orchestrator.campaign.disruption import budget_lines
+from orchestrator.campaign.quarantine_waits import waiting_hosts
+from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.words import SHOWN
@@ -24,7 +27,18 @@ def brake_lines(campaign: Campaign, now: datetime, around: Surroundings = CALM) 
         for brake in brakes(campaign, now, around).items
         if not over or brake.reach is Reach.EVERYTHING
     )
-    return (*braking, *budget_lines(campaign, around))
+    return (*braking, *_quarantine_lines(campaign, around), *budget_lines(campaign, around))
+
+
+def _quarantine_lines(campaign: Campaign, around: Surroundings) -> Iterator[str]:
+    waiting = waiting_hosts(campaign, around)
+    for item in waiting[:SHOWN]:
+        run = campaign.run_of(item.host)
+        skip = f", or leave it out with `dockwave skip {campaign.id} {item.host} --reason TEXT`"
+        started = run is None or run.state is not HostState.PENDING
+        yield f"{item.text}. Look at it, then release it with `{item.release}`{'' if started else skip}"
+    if len(waiting) > SHOWN:
+        yield f"{len(waiting) - SHOWN} more hosts are quarantined: `dockwave hosts quarantined` lists them"
 
 
 def notice_lines(campaign: Campaign) -> tuple[str, ...]:

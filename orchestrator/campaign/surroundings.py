@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.campaign.kill_switch import Switch, holding
+from orchestrator.campaign.quarantine import Quarantine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,23 @@ class Surroundings:
     away: tuple[Away, ...] = ()
     #: kill switches for this campaign: those that hold, and those released since it was started
     switches: tuple[Switch, ...] = ()
+    #: quarantines of this campaign's hosts: those that hold, and those released since it was started
+    quarantines: tuple[Quarantine, ...] = ()
 
     @property
     def thrown(self) -> tuple[Switch, ...]:
         """The kill switches that hold this campaign now."""
         return holding(self.switches)
+
+    @property
+    def quarantined(self) -> frozenset[str]:
+        """Hosts of this campaign that wait for a person to release them."""
+        return frozenset(item.host for item in self.quarantines if item.holds)
+
+    @property
+    def left_alone(self) -> frozenset[str]:
+        """Hosts that may get no order now, whoever keeps them."""
+        return self.blocked | self.quarantined
 
 
 #: nothing outside matters

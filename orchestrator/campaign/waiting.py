@@ -1,7 +1,7 @@
 """When a campaign waited for a person, a window or a kill switch: time that no clock counts.
 
-It is told from what is stored, its stops, its windows and the switches, so it is the same whether somebody looked
-meanwhile or not.
+It is told from what is stored, its stops, its windows, the switches and quarantines, so it is the same whether
+somebody looked meanwhile or not.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, StopAction
+from orchestrator.campaign.quarantine_waits import waits_for_release
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.windows import Interval, Open, Windows, fits, open_at
@@ -20,6 +21,7 @@ def waits(
 ) -> tuple[Interval, ...]:
     """Spans between these instants in which it waited; in order, none over another."""
     found = [*_pauses(campaign, now), *((item.at, item.released_at or now) for item in around.switches)]
+    found += waits_for_release(campaign, around, now)
     if campaign.policy.windows is not None:
         found += _closed(campaign.policy.windows, since, now, _usual_s(campaign))
     return tuple(_merged(_cut(found, since, now)))
@@ -29,6 +31,7 @@ def is_waiting(campaign: Campaign, now: datetime, around: Surroundings = CALM) -
     """Whether it waits at this instant, until a person acts or a window opens."""
     windows = campaign.policy.windows
     held = campaign.state is CampaignState.PAUSED or bool(around.thrown)
+    held = held or any(end >= now for _, end in waits_for_release(campaign, around, now))
     return held or (windows is not None and not fits(windows, now, _usual_s(campaign)))
 
 

@@ -37,12 +37,22 @@ def watch(
     *,
     resend: bool,
     undos: bool = True,
+    quarantined: frozenset[str] = frozenset(),
 ) -> tuple[Action, ...]:
     """Questions and repeated orders that are due.
 
-    `resend` is False when nothing new may start, `undos` when not even an undo may.
+    `resend` is False when nothing new may start, `undos` when not even an undo may; `quarantined`
+    hosts get no order again.
     """
-    look = _Watch(policy=policy, kind=kind, now=now, timers=timers, resend=resend, undos=undos)
+    look = _Watch(
+        policy=policy,
+        kind=kind,
+        now=now,
+        timers=timers,
+        resend=resend,
+        undos=undos,
+        quarantined=quarantined,
+    )
     return tuple(action for run in runs if (action := look.at(run)) is not None)
 
 
@@ -54,6 +64,7 @@ class _Watch:
     timers: Timers
     resend: bool
     undos: bool
+    quarantined: frozenset[str]
 
     def at(self, run: HostRun) -> Action | None:
         """The one thing that is due about this host, if any."""
@@ -96,7 +107,7 @@ class _Watch:
             if attempt.heard_at is None or self._due(last, self.policy.heartbeat_timeout_s):
                 return AskJournal(host=run.host.name, attempt_id=attempt.id)
             return None
-        again = self.undos if attempt.undo else self.resend
+        again = (self.undos if attempt.undo else self.resend) and run.host.name not in self.quarantined
         if again and attempt.sent < self.policy.max_orders and self._due(last, self.policy.resend_after_s):
             return Resend(host=run.host.name, attempt_id=attempt.id)
         return None

@@ -14,6 +14,7 @@ from orchestrator.campaign.approval import approvers
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, StopAction
 from orchestrator.campaign.census import take_census
+from orchestrator.campaign.quarantine_waits import waiting_hosts
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import judge, stopped
@@ -94,7 +95,7 @@ def explain(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> E
         groups=causes,
         done=tuple(_done(campaign)),
         left=tuple(_left(campaign)),
-        next=tuple(_next(campaign, causes)),
+        next=tuple(_next(campaign, causes, around)),
     )
 
 
@@ -198,6 +199,9 @@ def _headline(campaign: Campaign, now: datetime, around: Surroundings) -> str:
     waiting = [run.host.name for run in (*census.pending, *census.waiting) if run.host.name in around.blocked]
     if waiting and not census.flying and not census.soaking:
         return f"it waits for hosts another campaign holds: {names(waiting)}"
+    kept = [item.host for item in waiting_hosts(campaign, around)]
+    if kept and not census.flying and not census.soaking:
+        return f"it waits for a person to release quarantined hosts: {names(kept)}"
     held = brakes(campaign, now, around).items
     if held:
         return f"no new host is started: {'; '.join(brake.text for brake in held)}"
@@ -241,7 +245,7 @@ def _left(campaign: Campaign) -> Iterator[str]:
     if changed:
         yield f"changed, and left so: {plural(len(changed), 'host')} ({names(changed)})"
     for state, text in (
-        (HostState.NEEDS_HUMAN, "needs a person; no machine will touch it again"),
+        (HostState.NEEDS_HUMAN, "needs a person; no campaign changes it before its release"),
         (HostState.UNKNOWN, "fate unknown; only its journal or a person can tell"),
         (HostState.FAILED_CLEAN, "failed with nothing changed"),
         (HostState.UNREACHABLE, "not reached, so not touched"),
@@ -265,7 +269,7 @@ def _next_before(campaign: Campaign) -> Iterator[str]:
     yield f"dockwave deny {campaign.id} --reason TEXT"
 
 
-def _next(campaign: Campaign, causes: Iterable[Cause]) -> Iterator[str]:
+def _next(campaign: Campaign, causes: Iterable[Cause], around: Surroundings) -> Iterator[str]:
     if campaign.state in _BEFORE:
         yield from _next_before(campaign)
         return
@@ -275,19 +279,26 @@ def _next(campaign: Campaign, causes: Iterable[Cause]) -> Iterator[str]:
     dark = _hosts_in(campaign, HostState.UNKNOWN, HostState.UNREACHABLE)
     if dark:
         yield f"dockwave hosts check -i INVENTORY -l '{':'.join(dark[:20])}'"
+    if _hosts_in(campaign, HostState.NEEDS_HUMAN):
+        yield "dockwave hosts quarantined"
     if campaign.state not in FINAL_CAMPAIGN:
-        if campaign.state is CampaignState.PAUSED and not stopped(campaign):
-            yield f"dockwave resume {campaign.id}"
-        yield f"dockwave watch {campaign.id}"
-        if not campaign.abort_requested:
-            yield f"dockwave abort {campaign.id}"
-        if any(run.changed for run in campaign.runs) and campaign.state is not CampaignState.ROLLING_BACK:
-            yield f"dockwave rollback {campaign.id}"
+        yield from _next_at_work(campaign, around)
         return
     redo = [run.host.name for run in campaign.runs if run.state not in _HEALTHY]
     if redo and campaign.state is not CampaignState.VOID:
         yield f"dockwave plan {campaign.procedure} -i INVENTORY --on '{':'.join(redo[:20])}'  # once it is fixed"
     yield f"dockwave show {campaign.id}"
+
+
+def _next_at_work(campaign: Campaign, around: Surroundings) -> Iterator[str]:
+    yield from (item.release for item in waiting_hosts(campaign, around)[:1])
+    if campaign.state is CampaignState.PAUSED and not stopped(campaign):
+        yield f"dockwave resume {campaign.id}"
+    yield f"dockwave watch {campaign.id}"
+    if not campaign.abort_requested:
+        yield f"dockwave abort {campaign.id}"
+    if any(run.changed for run in campaign.runs) and campaign.state is not CampaignState.ROLLING_BACK:
+        yield f"dockwave rollback {campaign.id}"
 
 
 # -- as text -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ def locks(
     session: Session,
     output: Annotated[str, typer.Option("--output", "-o", metavar="table|json")] = "table",
 ) -> None:
-    """List the hosts that campaigns keep: who changes them, who left them to a person, and since when."""
+    """List the hosts that campaigns keep while they change them or nobody knows their fate, and since when."""
     from orchestrator.cli.plan import check_output
 
     check_output(output)

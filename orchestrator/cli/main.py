@@ -16,6 +16,7 @@ from orchestrator.cli import (
     operate,
     plan,
     processes,
+    quarantine,
     show,
     simulate,
     stop_all,
@@ -60,7 +61,9 @@ app.command(rich_help_panel=_FLEET)(catalogue.procedures)
 app.add_typer(hosts.hosts_app, name="hosts", rich_help_panel=_FLEET)
 hosts.hosts_app.command("trust")(trust.trust)
 hosts.hosts_app.command("locks")(locks.locks)
-hosts.hosts_app.command("release")(operate.release)
+hosts.hosts_app.command("quarantine")(quarantine.quarantine)
+hosts.hosts_app.command("quarantined")(quarantine.quarantined)
+hosts.hosts_app.command("release")(quarantine.release)
 hosts.hosts_app.command("accept-identity")(operate.accept_identity)
 app.command(rich_help_panel=_CONTROL)(processes.up)
 app.command(rich_help_panel=_CONTROL)(processes.down)

@@ -40,7 +40,7 @@ def approve(session: Session, campaign: Reference, reason: Reason = "") -> None:
 @command
 def deny(session: Session, campaign: Reference, reason: Must) -> None:
     """Say no to a plan that waits for an approval: it ends, and nothing is touched."""
-    view = _act(session, campaign, "deny", _given(reason))
+    view = _act(session, campaign, "deny", given_reason(reason))
     session.say(f"It ends without touching a host. Its record: dockwave why {view.id}")
 
 
@@ -69,7 +69,7 @@ def resume(
 @command
 def skip(session: Session, campaign: Reference, host: HostName, reason: Must) -> None:
     """Leave out one host that was not started yet."""
-    view = _act(session, campaign, "skip", _given(reason), host=host.strip().lower())
+    view = _act(session, campaign, "skip", given_reason(reason), host=host.strip().lower())
     session.say(
         f"{host} is left out. To do it later: dockwave retry {view.id} --only skipped, once it is over"
     )
@@ -83,7 +83,7 @@ def rollback(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Stop a campaign at work and bring back every host it changed, the last wave first."""
-    reason = _given(reason)
+    reason = given_reason(reason)
     view = session.client.campaign(campaign)
     confirm_rollback(session, view, yes=yes)
     _act(session, view.id, "rollback", reason)
@@ -139,25 +139,13 @@ def retry(
 
 
 @command
-def release(session: Session, host: HostName, reason: Must) -> None:
-    """Let campaigns change a host again that one of them left to a person."""
-    from orchestrator.cli.request import author
-
-    name = host.strip().lower()
-    answer = session.client.post(
-        f"/v1/hosts/{_path(name)}/release", {"by": author(), "reason": _given(reason)}
-    )
-    session.data(f"{answer['host']} released; it was kept by campaign {answer['campaign']}")
-
-
-@command
 def accept_identity(session: Session, host: HostName, reason: Must) -> None:
     """Accept whatever machine answers to this name next: you say that it was rebuilt."""
     from orchestrator.cli.request import author
 
     name = host.strip().lower()
     answer = session.client.post(
-        f"/v1/hosts/{_path(name)}/accept-identity", {"by": author(), "reason": _given(reason)}
+        f"/v1/hosts/{path_of(name)}/accept-identity", {"by": author(), "reason": given_reason(reason)}
     )
     session.data(f"{answer['host']}: the next machine that answers is accepted")
 
@@ -172,7 +160,8 @@ def _act(session: Session, campaign: str, verb: str, reason: str, **more: object
     return view
 
 
-def _given(reason: str) -> str:
+def given_reason(reason: str) -> str:
+    """Give the reason of --reason, one line; BadInput when it is empty."""
     from orchestrator.cli.request import one_line
 
     text = one_line("--reason", reason).strip()
@@ -181,7 +170,8 @@ def _given(reason: str) -> str:
     return text
 
 
-def _path(name: str) -> str:
+def path_of(name: str) -> str:
+    """Give the name of a host as a part of an address."""
     from urllib.parse import quote
 
     return quote(name, safe="") or "-"

@@ -1,13 +1,14 @@
-"""What SQL says about the world outside a campaign: whom others work on, who is away, and what people stopped."""
+"""What SQL says about the world outside a campaign: whom others work on, who is away, and what people hold back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.campaign import Campaign, Clocks
 from orchestrator.campaign.decide import WORKING
 from orchestrator.campaign.kill_switch import Switch, applying
+from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.loop.turn import Turn
@@ -23,35 +24,55 @@ class Outside:
 
     leases: tuple[Lease, ...] = ()
     switches: tuple[Switch, ...] = ()
+    #: those that hold
+    quarantines: tuple[Quarantine, ...] = ()
 
     @classmethod
     def read(cls, reader: Reader) -> Outside:
         """Read it."""
-        return cls(leases=reader.leases(), switches=reader.switches())
+        return cls(leases=reader.leases(), switches=reader.switches(), quarantines=reader.quarantines())
 
-    def check(self, reader: Reader) -> None:
-        """Refuse to commit what was decided before somebody threw a kill switch, or released one.
+    def around(self, campaign: Campaign) -> Surroundings:
+        """Give the part of it that concerns a campaign; reading is held up by kill switches only."""
+        if campaign.state in FINAL_CAMPAIGN:
+            return CALM
+        switches = applying(self.switches, campaign)
+        if campaign.kind is Kind.READ_ONLY:
+            return Surroundings(switches=switches)
+        open_hosts = {run.host.name for run in campaign.runs if run.state not in FINAL_HOST}
+        others = {lease.host for lease in self.leases if lease.campaign_id != campaign.id}
+        return Surroundings(
+            blocked=frozenset(open_hosts & others),
+            switches=switches,
+            quarantines=concerning(self.quarantines, campaign),
+        )
 
-        Called under the lock of the writer: what is committed after a switch was acknowledged knows of it.
+    def check(self, reader: Reader, campaign: Campaign) -> None:
+        """Refuse to commit what was decided before somebody threw a kill switch or quarantined a host, or released it.
+
+        Called under the lock of the writer: what is committed after that was acknowledged knows of it.
         """
         if reader.switches() != self.switches:
             raise Conflict("A kill switch was thrown or released meanwhile; it is decided again")
+        if concerning(reader.quarantines(), campaign) != concerning(self.quarantines, campaign):
+            raise Conflict("A host was quarantined or released meanwhile; it is decided again")
 
 
 def surroundings_of(reader: Reader, campaign: Campaign) -> Surroundings:
     """Give what the campaign must know to decide; a campaign that is over needs to know nothing."""
-    if campaign.state in FINAL_CAMPAIGN:
-        return CALM
-    switches = applying(reader.switches(), campaign)
-    if campaign.kind is Kind.READ_ONLY:
-        return Surroundings(switches=switches)
-    open_hosts = {run.host.name for run in campaign.runs if run.state not in FINAL_HOST}
-    others = {lease.host for lease in reader.leases() if lease.campaign_id != campaign.id}
-    return Surroundings(
-        blocked=frozenset(open_hosts & others),
-        away=reader.away() if campaign.policy.budgets is not None else (),
-        switches=switches,
-    )
+    return with_details(reader, campaign, Outside.read(reader).around(campaign))
+
+
+def with_details(reader: Reader, campaign: Campaign, around: Surroundings) -> Surroundings:
+    """Add what only campaigns with budgets or clocks must know: who is away, and what was released meanwhile."""
+    if campaign.kind is Kind.READ_ONLY or campaign.state in FINAL_CAMPAIGN:
+        return around
+    if campaign.policy.budgets is not None:
+        around = replace(around, away=reader.away())
+    if campaign.policy.clocks != Clocks():
+        past = reader.quarantines(campaign.started_at)
+        around = replace(around, quarantines=concerning(past, campaign))
+    return around
 
 
 def note_switches(turn: Turn, before: Sequence[Switch], thrown: Sequence[Switch]) -> None:
@@ -62,3 +83,22 @@ def note_switches(turn: Turn, before: Sequence[Switch], thrown: Sequence[Switch]
         for switch in some:
             if switch not in others:
                 turn.note(kind, {"target": switch.target.value, "name": switch.name, "why": switch.reason})
+
+
+def note_blocked(turn: Turn, before: frozenset[str], around: Surroundings, outside: Outside) -> None:
+    """Say once in the log of a campaign at work which hosts it must leave alone, and who keeps them."""
+    new = around.left_alone - before
+    if turn.after.state not in WORKING or not new:
+        return
+    owners = {lease.host: lease for lease in outside.leases}
+    held = {item.host: item for item in around.quarantines if item.holds}
+    for run in turn.after.runs:
+        host = run.host.name
+        if host not in new or run.state in FINAL_HOST:
+            continue
+        if host in around.blocked:
+            owner = owners[host]
+            data = {"campaign": owner.campaign_id, "attempt": owner.attempt_id, "reason": owner.reason}
+            turn.note("blocked", data | {"since": owner.since.isoformat()}, host=host)
+        else:
+            turn.note("blocked", {"quarantine": held[host].text}, host=host)

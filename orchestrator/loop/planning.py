@@ -20,6 +20,7 @@ from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, RolloutPo
 from orchestrator.campaign.origin import Origin, going_back, origin_of
 from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
 from orchestrator.campaign.policy import check_policy
+from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.loop.ingest import Ignored
 from orchestrator.loop.orders import PLANNING_ATTEMPT, Sending, attempt_id, planning_order
@@ -230,7 +231,12 @@ def is_due(campaign: Campaign, now: datetime) -> bool:
 
 
 def finish(
-    campaign: Campaign, known: Mapping[str, KnownHost], now: datetime, *, allow_unreachable: bool
+    campaign: Campaign,
+    known: Mapping[str, KnownHost],
+    now: datetime,
+    *,
+    allow_unreachable: bool,
+    quarantines: Sequence[Quarantine] = (),
 ) -> Campaign:
     """Give the PLANNED campaign, or the VOID one with the reason why no plan could be made."""
     answers = {run.host.name: run.attempt.result for run in campaign.runs if run.attempt is not None}
@@ -251,6 +257,8 @@ def finish(
                 digests[name] = read.digest
                 # what is shown and hashed is what was read, nothing a host put beside it
                 answers[name] = replace(answer, plan=read.model_dump(mode="json"))
+    if campaign.kind is not Kind.READ_ONLY:
+        excluded |= {item.host: item.error for item in quarantines if item.holds}
     request = request_of(campaign, allow_unreachable=allow_unreachable)
     try:
         planned = make_plan(request, answers, digests=digests, excluded=excluded)

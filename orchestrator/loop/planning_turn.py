@@ -44,8 +44,9 @@ def _finish(store: Store, turn: Turn) -> None:
         known = reader.hosts(run.host.name for run in turn.after.runs)
         stored = reader.plan_of(turn.before.id)
         usual = usual_of(reader.past(turn.before.procedure))
+        held = reader.quarantines()
     allowed = bool(stored and stored.request.get("allow_unreachable"))
-    turn.after = planning.finish(turn.after, known, turn.now, allow_unreachable=allowed)
+    turn.after = planning.finish(turn.after, known, turn.now, allow_unreachable=allowed, quarantines=held)
     turn.after = replace(turn.after, usual=usual)
     if turn.after.state is CampaignState.PLANNED:
         turn.note("planned", {"hash": turn.after.plan_hash, "waves": turn.after.waves})

@@ -8,19 +8,18 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.decide import decide
+from orchestrator.campaign.campaign import Campaign, Clocks
+from orchestrator.campaign.decide import WORKING, decide
 from orchestrator.campaign.events import Resend, WakeAt
 from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.record import record
-from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState
+from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.loop import planning
 from orchestrator.loop.bulletin import Bulletin
@@ -29,7 +28,7 @@ from orchestrator.loop.inbox import Inbox, Item, settle
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.orders import Sending
-from orchestrator.loop.outside import Outside, note_switches, surroundings_of
+from orchestrator.loop.outside import Outside, note_blocked, note_switches, with_details
 from orchestrator.loop.planning_turn import freeze, plan_turn
 from orchestrator.loop.strangers import strange_lines
 from orchestrator.loop.turn import Turn, act, commit, observe_event, observe_reports, open_orders
@@ -256,7 +255,7 @@ class Reconciler:
         else:
 
             def write(writer: Writer) -> Campaign:
-                outside.check(writer)
+                outside.check(writer, campaign)
                 writer.raise_epochs(turn.epochs_seen)
                 act(turn, writer, actions, around)
                 saved = commit(turn, writer)
@@ -265,7 +264,8 @@ class Reconciler:
 
             # known only once it is committed: a version that was never saved would pass for one that was
             self._cache[campaign.id] = self._write(write)
-        self._blocked[campaign.id] = around.blocked
+        # a plan that is not at work yet is told when it begins
+        self._blocked[campaign.id] = around.left_alone if turn.after.state in WORKING else frozenset()
         self._thrown[campaign.id] = around.thrown
         self._rechecked.add(campaign.id)
         self.gate_answers.taken(campaign.id, answers)
@@ -292,7 +292,9 @@ class Reconciler:
         else:
             kind, why = "resend", "perhaps it never left"
             killed = bool(holding(applying(outside.switches, turn.after)))
-            again = open_orders(turn.after, turn.now, killed=killed)
+            held = frozenset(item.host for item in outside.quarantines)
+            held = held if turn.after.kind is not Kind.READ_ONLY else frozenset()
+            again = open_orders(turn.after, turn.now, killed=killed, quarantined=held)
             # a second copy may be under way from now on: no single answer may speak for both
             resent = [
                 Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
@@ -303,30 +305,16 @@ class Reconciler:
         turn.sendings += again
 
     def _around(self, turn: Turn, outside: Outside) -> Surroundings:
-        """Collect what the campaign must know of the world outside itself."""
-        blocked = self._blocked_hosts(turn, outside)
-        switches = applying(outside.switches, turn.after)
-        note_switches(turn, self._thrown.get(turn.after.id, ()), holding(switches))
-        if turn.after.policy.budgets is None:
-            return Surroundings(blocked=blocked, switches=switches)
+        """Collect what the campaign must know of the world outside itself; what is new of it is logged."""
+        campaign = turn.after
+        around = outside.around(campaign)
+        note_switches(turn, self._thrown.get(campaign.id, ()), around.thrown)
+        note_blocked(turn, self._blocked.get(campaign.id, frozenset()), around, outside)
+        if campaign.policy.budgets is None and campaign.policy.clocks == Clocks():
+            return around
         # read now: another campaign may have started hosts in this very tick
         with self._store.read() as reader:
-            return replace(surroundings_of(reader, turn.after), blocked=blocked, switches=switches)
-
-    def _blocked_hosts(self, turn: Turn, outside: Outside) -> frozenset[str]:
-        """Give the hosts other campaigns are changing; each one is logged once, with its owner."""
-        campaign = turn.after
-        if campaign.kind is Kind.READ_ONLY or campaign.state in FINAL_CAMPAIGN:
-            return frozenset()
-        waiting = {run.host.name for run in campaign.runs if run.state not in FINAL_HOST}
-        others = {lease.host: lease for lease in outside.leases if lease.campaign_id != campaign.id}
-        blocked = frozenset(waiting & others.keys())
-        if campaign.state not in {CampaignState.PLANNING, CampaignState.PLANNED}:
-            for host in sorted(blocked - self._blocked.get(campaign.id, frozenset())):
-                owner = others[host]
-                data = {"campaign": owner.campaign_id, "attempt": owner.attempt_id, "reason": owner.reason}
-                turn.note("blocked", data | {"since": owner.since.isoformat()}, host=host)
-        return blocked
+            return with_details(reader, campaign, around)
 
 
 def _taken(items: list[Item], some: Sequence[Item]) -> None:

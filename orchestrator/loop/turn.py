@@ -28,6 +28,7 @@ from orchestrator.campaign.events import (
     WakeAt,
 )
 from orchestrator.campaign.observe import observe, observe_all
+from orchestrator.campaign.quarantine import Quarantine, one_line
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
 from orchestrator.campaign.stop_rules import stopped
@@ -46,8 +47,6 @@ log = structlog.get_logger()
 
 #: decisions that may follow each other in one transaction; more follow in the next turn
 _ROUNDS = 8
-#: states after which nobody may change the host before a person has looked
-_KEPT = frozenset({HostState.NEEDS_HUMAN})
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -250,7 +249,7 @@ def released(turn: Turn) -> list[str]:
     UNKNOWN is not done. A host that waits again is free for others: its next order takes it anew.
     """
     was = turn.hosts
-    free = (FINAL_HOST - _KEPT) | {HostState.PENDING}
+    free = FINAL_HOST | {HostState.PENDING}
     return [
         run.host.name
         for run in turn.after.runs
@@ -258,8 +257,32 @@ def released(turn: Turn) -> list[str]:
     ]
 
 
+def left_to_people(turn: Turn) -> list[Quarantine]:
+    """Give the hosts this campaign has left to a person since this turn began: no campaign changes them now."""
+    was = turn.hosts
+    return [
+        Quarantine(
+            host=run.host.name,
+            campaign=turn.after.id,
+            reason=one_line(_trouble(run)) or "it needs a person",
+            at=turn.now,
+            labels=run.host.labels,
+        )
+        for run in turn.after.runs
+        if run is not (before := was[run.host.name])
+        and run.state is HostState.NEEDS_HUMAN
+        and before.state is not HostState.NEEDS_HUMAN
+    ]
+
+
+def _trouble(run: HostRun) -> str:
+    return f"{run.error.code}: {run.error.message}" if run.error is not None else run.reason
+
+
 def commit(turn: Turn, writer: Writer) -> Campaign:
-    """Write the turn: campaign, log, leases and what hosts said about themselves."""
+    """Write the turn: campaign, log, leases, quarantines and what hosts said about themselves."""
+    for item in writer.quarantine(left_to_people(turn)):
+        turn.note("quarantined", {"reason": item.reason}, host=item.host)
     saved = writer.save(turn.before, turn.after, turn.log)
     writer.take_leases(turn.leases)
     writer.release_leases(saved.id, [*released(turn), *turn.freed])
@@ -268,7 +291,13 @@ def commit(turn: Turn, writer: Writer) -> Campaign:
     return saved
 
 
-def open_orders(campaign: Campaign, now: datetime, *, killed: bool = False) -> list[Sending]:
+def open_orders(
+    campaign: Campaign,
+    now: datetime,
+    *,
+    killed: bool = False,
+    quarantined: frozenset[str] = frozenset(),
+) -> list[Sending]:
     """Give the orders that were committed, nobody accepted, and may still start: perhaps they never left."""
     found: list[Sending] = []
     if killed:
@@ -277,6 +306,8 @@ def open_orders(campaign: Campaign, now: datetime, *, killed: bool = False) -> l
     for run in campaign.runs:
         attempt = run.attempt
         if attempt is None or attempt.ended_at or attempt.accepted_at or attempt.expires_at <= now:
+            continue
+        if run.host.name in quarantined:
             continue
         if run.state in {HostState.ORDERED, HostState.ROLLING_BACK} and (attempt.undo or not held):
             found.append(order_of(campaign, run, attempt))

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import Switch, holding
+from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation, explain
@@ -148,7 +149,7 @@ class Reading:
             self._bulletin.wait(newest, min(left, _LOOK_S))
 
     def leases(self) -> tuple[Lease, ...]:
-        """Give every host that is kept, with its owner, reason and age."""
+        """Give every host a campaign keeps, with its owner, reason and age."""
         with self._store.read() as reader:
             return reader.leases()
 
@@ -156,6 +157,11 @@ class Reading:
         """Give the kill switches that hold, oldest first."""
         with self._store.read() as reader:
             return holding(reader.switches())
+
+    def quarantines(self) -> tuple[Quarantine, ...]:
+        """Give the quarantines that hold, oldest first."""
+        with self._store.read() as reader:
+            return reader.quarantines()
 
     def status(self) -> Mapping[str, Any]:
         """Say how the orchestrator is."""

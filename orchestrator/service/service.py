@@ -22,13 +22,14 @@ from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.planning import NewPlan
 from orchestrator.loop.turn import Turn, commit, kind_of, observe_event
-from orchestrator.service import stopping
+from orchestrator.service import quarantining, stopping
 from orchestrator.service.applying import canonical, edited, refusal
+from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.reading import UNDO_ASKED, Reading
 from orchestrator.service.retrying import Retry, again
 from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo, way_back
-from orchestrator.store.records import Lease, LogEntry
+from orchestrator.store.records import LogEntry
 from orchestrator.store.store import Reader, Store, Writer
 from tasks import catalog
 from tasks.errors import BadInput, DockwaveError, Refused
@@ -151,7 +152,13 @@ class Service(Reading):
     def undo(self, campaign_id: str, wish: Undo) -> tuple[str, Mapping[str, str]]:
         """Plan to take a finished campaign back; gives the id of the new campaign, and why hosts stay out of it."""
         campaign = self.campaign(campaign_id)
-        back = way_back(campaign, wish, leases=self.leases(), others=self.undone_by(campaign.id))
+        back = way_back(
+            campaign,
+            wish,
+            leases=self.leases(),
+            quarantines=self.quarantines(),
+            others=self.undone_by(campaign.id),
+        )
         return self.plan(back.request), back.left_out
 
     def stop_all(self, wish: StopAll) -> Switch:
@@ -175,24 +182,21 @@ class Service(Reading):
         self._changed()
         return switch
 
-    def release_host(self, host: str, by: str, reason: str) -> Lease:
-        """Let campaigns change a host again that one of them left to a person; logged with its reason."""
-        now = self._now()
+    def quarantine_host(self, host: str, by: str, reason: str) -> Quarantined:
+        """Let no campaign change a host until it is released; repeating it changes nothing."""
         with self._store.write(self._lead.epoch) as writer:
-            lease = next((item for item in writer.leases() if item.host == host), None)
-            if lease is None:
-                raise BadInput(
-                    f"No campaign keeps {host[:253]!r}",
-                    code="E_NOT_FOUND",
-                    hint="`dockwave ls` shows who works",
-                )
-            data = {"by": _line(by), "reason": _line(reason), "attempt": lease.attempt_id}
-            writer.log(
-                [LogEntry(kind="released", at=now, campaign_id=lease.campaign_id, host=host, data=data)]
+            answer = quarantining.quarantine(
+                writer, host, by=_line(by), reason=_line(reason), now=self._now()
             )
-            writer.release_leases(lease.campaign_id, [host])
         self._changed()
-        return lease
+        return answer
+
+    def release_host(self, host: str, by: str, reason: str) -> Released:
+        """Let campaigns change a host again that was quarantined, or that one of them keeps; logged with its reason."""
+        with self._store.write(self._lead.epoch) as writer:
+            answer = quarantining.release(writer, host, by=_line(by), reason=_line(reason), now=self._now())
+        self._changed()
+        return answer
 
     def accept_identity(self, host: str, by: str, reason: str) -> None:
         """Accept whatever machine answers to this name next: an operator says that it was rebuilt."""

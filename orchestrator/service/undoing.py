@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from orchestrator.campaign.campaign import Campaign, HostRun, RolloutPolicy, Share
 from orchestrator.campaign.origin import Origin
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.records import Lease
@@ -52,12 +53,19 @@ class WayBack:
 
 
 def way_back(
-    campaign: Campaign, wish: Undo, *, leases: Iterable[Lease] = (), others: Iterable[Campaign] = ()
+    campaign: Campaign,
+    wish: Undo,
+    *,
+    leases: Iterable[Lease] = (),
+    quarantines: Iterable[Quarantine] = (),
+    others: Iterable[Campaign] = (),
 ) -> WayBack:
     """Give the request that takes this campaign back: last wave first, each host to its own snapshot."""
     _refuse_campaign(campaign, others)
-    kept = {lease.host: lease for lease in leases}
-    against = {run.host.name: _objection(run, kept.get(run.host.name)) for run in campaign.runs}
+    kept = {lease.host: _kept_by(lease) for lease in leases} | {
+        item.host: f"{item.text}: look at it, then `{item.release}`" for item in quarantines if item.holds
+    }
+    against = {run.host.name: _objection(run, kept.get(run.host.name, "")) for run in campaign.runs}
     runs = _chosen(campaign, wish, against)
     if not runs:
         raise Refused(
@@ -115,7 +123,14 @@ def _refuse_campaign(campaign: Campaign, others: Iterable[Campaign]) -> None:
         )
 
 
-def _objection(run: HostRun, lease: Lease | None) -> str:
+def _kept_by(lease: Lease) -> str:
+    return (
+        f"kept by campaign {lease.campaign_id} ({lease.reason}): look at it, then "
+        f"`dockwave hosts release {lease.host} --reason …`"
+    )
+
+
+def _objection(run: HostRun, kept: str) -> str:
     """Why this host is not brought back; "" when it may be asked."""
     if run.state is HostState.ROLLED_BACK:
         return "brought back already"
@@ -123,12 +138,7 @@ def _objection(run: HostRun, lease: Lease | None) -> str:
         run.changed or run.state is HostState.UNKNOWN
     ):
         return f"not changed ({run.state})"
-    if lease is not None:
-        return (
-            f"kept by campaign {lease.campaign_id} ({lease.reason}): look at it, then "
-            f"`dockwave hosts release {run.host.name} --reason …`"
-        )
-    return ""
+    return kept
 
 
 def _chosen(campaign: Campaign, wish: Undo, against: Mapping[str, str]) -> list[HostRun]:

@@ -338,15 +338,17 @@ class World:
         self.clock.after(60.0, self._clear_up)
         with self.store.read() as reader:
             leases = reader.leases()
+            left = [item.host for item in reader.quarantines()]
+        free = [host for host in left if self.hosts[host].running() is None]
         for lease in leases:
             owner = self.campaigns.get(lease.campaign_id)
-            run = owner.run_of(lease.host) if owner is not None else None
-            left = run is not None and run.state is HostState.NEEDS_HUMAN
-            if (owner is None or laws.is_over(owner) or left) and self.hosts[lease.host].running() is None:
-                try:
-                    self.plane.service.release_host(lease.host, "simulator", "looked at it")
-                except Deposed:
-                    break
+            if (owner is None or laws.is_over(owner)) and self.hosts[lease.host].running() is None:
+                free.append(lease.host)
+        for host in dict.fromkeys(free):
+            try:
+                self.plane.service.release_host(host, "simulator", "looked at it")
+            except Deposed:
+                break
 
     def _judge_the_end(self) -> None:
         if self.found:

@@ -37,6 +37,14 @@ def load(connection: Connection, campaign_id: str) -> Campaign | None:
     return codec.campaign_of(row, runs)
 
 
+def labels_of(connection: Connection, host: str) -> Mapping[str, str] | None:
+    """Give the labels of a host in the newest campaign that has it, or None when none has."""
+    same = CAMPAIGNS.c.id == RUNS.c.campaign_id
+    query = select(RUNS.c.body).join(CAMPAIGNS, same).where(RUNS.c.host == host)
+    body = connection.execute(query.order_by(CAMPAIGNS.c.created_at.desc()).limit(1)).scalar()
+    return None if body is None else body["host"]["labels"]
+
+
 def version_of(connection: Connection, campaign_id: str) -> int | None:
     """Give the version a campaign has in SQL, or None when there is none of that id."""
     found = connection.execute(select(CAMPAIGNS.c.version).where(CAMPAIGNS.c.id == campaign_id)).scalar()

@@ -15,9 +15,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import Switch
+from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.surroundings import Away
 from orchestrator.campaign.usual import Past
-from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans, switches
+from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans, quarantines, switches
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.engine import WRITES, open_engine, open_read_only
 from orchestrator.store.errors import StoreUnusable
@@ -90,12 +91,24 @@ class Reader:
         return leases.listed(self.connection)
 
     def away(self) -> tuple[Away, ...]:
-        """Give every host that is kept, with its labels."""
-        return leases.away(self.connection)
+        """Give every host that is kept or quarantined, with its labels."""
+        return (*leases.away(self.connection), *quarantines.away(self.connection))
 
     def switches(self) -> tuple[Switch, ...]:
         """Give every kill switch, also those that were released, oldest first."""
         return switches.listed(self.connection)
+
+    def quarantines(self, since: datetime | None = None) -> tuple[Quarantine, ...]:
+        """Give the quarantines that hold, and those released after `since`, oldest first."""
+        return quarantines.listed(self.connection, since)
+
+    def quarantine_of(self, host: str) -> Quarantine | None:
+        """Give the newest quarantine of a host, also one that was released."""
+        return quarantines.newest(self.connection, host)
+
+    def labels_of(self, host: str) -> Mapping[str, str] | None:
+        """Give the labels a host had in its newest campaign; None when no campaign ever had it."""
+        return campaigns.labels_of(self.connection, host)
 
     def hosts(self, names: Iterable[str]) -> dict[str, KnownHost]:
         """Give what is remembered about these hosts."""
@@ -155,6 +168,14 @@ class Writer(Reader):
     def release_switch(self, released: Switch) -> None:
         """Note who let go of the one that holds for the same target."""
         switches.release(self.connection, released)
+
+    def quarantine(self, wanted: Sequence[Quarantine]) -> tuple[Quarantine, ...]:
+        """Leave these hosts alone from now on; gives those that were not left alone before."""
+        return quarantines.put(self.connection, wanted)
+
+    def release_quarantine(self, released: Quarantine) -> None:
+        """Note who released the quarantine that holds for this host."""
+        quarantines.release(self.connection, released)
 
     def ask_plan(self, campaign_id: str, request: Mapping[str, Any]) -> None:
         """Keep a request whose plan is not made yet."""

@@ -166,6 +166,24 @@ class KillSwitchRow(Base):
     release_reason: Mapped[str]
 
 
+class QuarantineRow(Base):
+    """One host that is left alone until a person releases it; kept after that."""
+
+    __tablename__ = "quarantines"
+    __table_args__ = (Index("ix_quarantines_host", "host"),)
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    host: Mapped[str]
+    campaign_id: Mapped[str]
+    by: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    labels: Mapped[Any] = mapped_column(Json)
+    released_at: Mapped[datetime | None] = mapped_column(index=True)
+    released_by: Mapped[str]
+    release_reason: Mapped[str]
+
+
 class OrchestratorRow(Base):
     """Which orchestrator may write; one row, locked by every write, its epoch grows with each take-over."""
 

@@ -22,10 +22,12 @@ from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
+from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.planning import NewPlan
+from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.retrying import Retry, again
 from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo, way_back
@@ -71,6 +73,7 @@ class ScriptedService:
     released: list[tuple[str, str, str]] = field(default_factory=list)
     accepted: list[tuple[str, str, str]] = field(default_factory=list)
     thrown: list[Switch] = field(default_factory=list)
+    apart: list[Quarantine] = field(default_factory=list)
     draft: Mapping[str, Any] = field(default_factory=lambda: dict(DRAFT))
     #: state a campaign has once applied
     after_apply: CampaignState = CampaignState.COMPLETE
@@ -201,11 +204,30 @@ class ScriptedService:
         lease = {"campaign_id": "c0", "attempt_id": "c0/web-1/1", "reason": "engine.upgrade"}
         return [Lease(host="web-1", epoch=7, since=NOON, **lease)]
 
-    def release_host(self, host: str, by: str, reason: str) -> Lease:
+    def quarantine_host(self, host: str, by: str, reason: str) -> Quarantined:
+        """Note it."""
+        self._check()
+        found = [item for item in self.apart if item.host == host]
+        item = found[0] if found else Quarantine(host=host, by=by, reason=reason, at=NOON)
+        self.apart += [] if found else [item]
+        at_work = next((lease for lease in self.leases() if lease.host == host), None)
+        return Quarantined(quarantine=item, known=host.startswith("web-"), at_work=at_work)
+
+    def quarantines(self) -> Sequence[Quarantine]:
+        """Those that hold."""
+        return tuple(self.apart)
+
+    def release_host(self, host: str, by: str, reason: str) -> Released:
         """Note it."""
         self._check()
         self.released.append((host, by, reason))
-        return Lease(host=host, campaign_id="c0", attempt_id=f"c0/{host}/1", epoch=1, since=NOON)
+        found = [item for item in self.apart if item.host == host]
+        lease = Lease(host=host, campaign_id="c0", attempt_id=f"c0/{host}/1", epoch=1, since=NOON)
+        if not found:
+            return Released(host=host, quarantine=None, lease=lease, kept=None)
+        self.apart.remove(found[0])
+        lifted = replace(found[0], released_at=NOON, released_by=by, release_reason=reason)
+        return Released(host=host, quarantine=lifted, lease=None, kept=lease if host == "web-1" else None)
 
     def accept_identity(self, host: str, by: str, reason: str) -> None:
         """Note it."""
@@ -248,8 +270,10 @@ class ScriptedService:
         return lines
 
     def around(self, campaign: Campaign) -> Surroundings:
-        """Nobody else works; kill switches hold."""
-        return Surroundings(switches=applying(self.thrown, campaign))
+        """Nobody else works; kill switches and quarantines hold."""
+        return Surroundings(
+            switches=applying(self.thrown, campaign), quarantines=concerning(self.apart, campaign)
+        )
 
     def why(self, campaign_id: str) -> Explanation:
         """The real explanation."""

@@ -37,6 +37,7 @@ from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
 from orchestrator.campaign.gates import state_of
 from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.observe import observe
+from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import (
     FINAL_CAMPAIGN,
@@ -110,6 +111,7 @@ class CampaignMachine(RuleBasedStateMachine):
         self.aborted_at = None
         self.killed_at = None
         self.switches: tuple[Switch, ...] = ()
+        self.quarantines: tuple[Quarantine, ...] = ()
         self.ticks = 0
         self._observe(Started(by="ops"))
 
@@ -134,11 +136,11 @@ class CampaignMachine(RuleBasedStateMachine):
 
     def _tick(self, *, publish: bool = True, blocked: frozenset[str] = frozenset()) -> tuple[Action, ...]:
         campaign = self.campaign
-        around = Surroundings(blocked=blocked, switches=self.switches)
+        around = Surroundings(blocked=blocked, switches=self.switches, quarantines=self.quarantines)
         actions = decide(campaign, self.now, around)
         assert decide(campaign, self.now, around) == actions, "decide is deterministic"
         assert self.campaign is campaign
-        self._judge(actions, blocked)
+        self._judge(actions, blocked, around.quarantined)
         for action in actions:
             if isinstance(action, Dispatch):
                 self.epochs[action.host] = self.epochs.get(action.host, 0) + 1
@@ -178,7 +180,9 @@ class CampaignMachine(RuleBasedStateMachine):
         assert run is not None
         return run
 
-    def _judge(self, actions: tuple[Action, ...], blocked: frozenset[str]) -> None:
+    def _judge(
+        self, actions: tuple[Action, ...], blocked: frozenset[str], quarantined: frozenset[str]
+    ) -> None:
         """Laws about what may be asked for."""
         campaign = self.campaign
         if campaign.state in FINAL_CAMPAIGN:
@@ -193,6 +197,8 @@ class CampaignMachine(RuleBasedStateMachine):
                 assert self.killed_at is None, (
                     "I6: while a kill switch holds nothing starts, nor is sent again"
                 )
+            if isinstance(action, Dispatch | Resend):
+                assert action.host not in quarantined, "a quarantined host gets no order before its release"
             if isinstance(action, Dispatch):
                 run = self._run(action.host)
                 assert action.host not in blocked, "a host somebody else changes is left alone"
@@ -297,6 +303,25 @@ class CampaignMachine(RuleBasedStateMachine):
     def the_kill_switch_is_released(self) -> None:
         """The smoke is gone."""
         self._release()
+
+    @precondition(lambda self: self.hosts)
+    @rule(pick=_PICK)
+    def a_person_quarantines_a_host(self, pick: int) -> None:
+        """Whatever the campaign does on it."""
+        host = sorted(self.hosts)[pick % len(self.hosts)]
+        if not any(item.holds and item.host == host for item in self.quarantines):
+            self.quarantines += (Quarantine(host=host, by="ops", reason="it clicks", at=self.latest),)
+
+    @precondition(lambda self: self.quarantines)
+    @rule()
+    def all_quarantined_hosts_are_released(self) -> None:
+        """Somebody looked at them."""
+        self._release_hosts()
+
+    def _release_hosts(self) -> None:
+        self.quarantines = tuple(
+            item if item.released_at else replace(item, released_at=self.latest) for item in self.quarantines
+        )
 
     def _release(self) -> None:
         self.switches = tuple(
@@ -528,6 +553,7 @@ class CampaignMachine(RuleBasedStateMachine):
             return
         self.now = self.latest
         self._release()
+        self._release_hosts()
         for host in self.fleet.hosts.values():
             host.busy = False
         limit = 40 + 40 * len(self.hosts)

@@ -31,7 +31,7 @@ from orchestrator.campaign.plan import PlanRequest, make_plan
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.surroundings import Away, Surroundings
+from orchestrator.campaign.surroundings import CALM, Away
 from tasks.model import Host, Kind, Transport
 from tasks.result import HostError, HostResult, Outcome
 
@@ -116,6 +116,8 @@ class World:
         self.now = START
         self.epochs: dict[str, int] = {}
         self.log: list[Action] = []
+        #: what holds in the world outside, as long as the test leaves it so
+        self.around = CALM
         if start:
             self.see(Started(by="ops"))
 
@@ -125,7 +127,8 @@ class World:
         self, *, blocked: frozenset[str] = frozenset(), away: tuple[Away, ...] = ()
     ) -> tuple[Action, ...]:
         """Decide and record once; WakeAt is left out of the answer."""
-        actions = decide(self.campaign, self.now, Surroundings(blocked=blocked, away=away))
+        around = replace(self.around, blocked=blocked, away=away)
+        actions = decide(self.campaign, self.now, around)
         for action in actions:
             if isinstance(action, Dispatch):
                 self.epochs[action.host] = self.epochs.get(action.host, 0) + 1

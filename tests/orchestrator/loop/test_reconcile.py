@@ -252,17 +252,19 @@ def test_two_campaigns_never_change_a_host_at_the_same_time(store: Store) -> Non
     assert epochs[first] < epochs[second]
 
 
-def test_a_host_that_needs_a_human_stays_kept_until_a_person_releases_it(store: Store) -> None:
+def test_a_host_that_needs_a_human_is_left_out_of_plans_until_a_person_releases_it(store: Store) -> None:
     control = Control(store, hosts=ScriptedHosts(script={"web-1": failed(changed=True)}))
     own = control.apply(("web-1",), rollback_failed=False)
     control.run(own, _final)
     assert control.states(own)["web-1"] == "NEEDS_HUMAN"
-    assert [lease.host for lease in control.service.leases()] == ["web-1"]
+    assert control.service.leases() == ()
+    assert [(item.host, item.campaign) for item in control.service.quarantines()] == [("web-1", own)]
     control.hosts.script = {}
-    after = control.apply(("web-1",))
-    control.tick(3)
-    assert control.states(after)["web-1"] == "PENDING"
+    before = control.plan(("web-1",))
+    assert control.states(before)["web-1"] == "SKIPPED"
+    assert control.run_of(before, "web-1").reason.startswith("E_QUARANTINED: web-1 is quarantined since")
     control.service.release_host("web-1", "anna", "looked at it")
+    after = control.apply(("web-1",))
     control.run(after, _final)
     assert control.states(after)["web-1"] == "SUCCEEDED"
     assert "released" in control.kinds(own)

@@ -271,7 +271,7 @@ def test_a_standby_reads_but_refuses_to_write(control: Control) -> None:
 
 
 def test_releasing_what_nobody_keeps_is_refused(control: Control) -> None:
-    with pytest.raises(BadInput, match="No campaign keeps"):
+    with pytest.raises(BadInput, match="is not quarantined, and no campaign keeps it"):
         control.service.release_host("web-1", "anna", "x")
     for host in ("web-1", "\x00"):
         with pytest.raises(BadInput, match="has ever answered"):

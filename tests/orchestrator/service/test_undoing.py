@@ -115,7 +115,9 @@ def test_an_answer_without_an_empty_list_of_differences_is_no_proof(control: Con
     _applied(control, new)
     states = control.states(new)
     assert (states["web-3"], states["web-1"]) == ("NEEDS_HUMAN", "SUCCEEDED")
-    assert [lease.host for lease in control.service.leases()] == ["web-3"], "nobody changes it before a look"
+    assert [item.host for item in control.service.quarantines()] == ["web-3"], (
+        "nobody changes it before a look"
+    )
 
 
 def test_a_host_that_fails_on_its_way_back_keeps_no_other_from_it(control: Control) -> None:
@@ -131,7 +133,7 @@ def test_a_host_that_fails_on_its_way_back_keeps_no_other_from_it(control: Contr
         "web-3": "NEEDS_HUMAN",
     }
     assert not any(attempt.undo for run in control.service.campaign(new).runs for attempt in run.attempts)
-    with pytest.raises(Refused, match="kept by campaign"):
+    with pytest.raises(Refused, match="left to a person by campaign"):
         control.service.undo(own, Undo(hosts=("web-3",)))
 
 
