@@ -64,6 +64,17 @@ class Client:
         body = self.get(f"/v1/campaigns/{_segment(campaign_id)}/events", after=after, wait=wait_s)
         return list(body["events"]), int(body["next"])
 
+    def events(self, campaign_id: str, **params: str) -> list[dict[str, Any]]:
+        """Every line of the log about a campaign (or with `host`, about that host in it), oldest first."""
+        events: list[dict[str, Any]] = []
+        after = 0
+        while True:
+            body = self.get(f"/v1/campaigns/{_segment(campaign_id)}/events", after=after, wait=0, **params)
+            if not body["events"]:
+                return events
+            events += body["events"]
+            after = body["next"]
+
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._http.request(method, path, **options)

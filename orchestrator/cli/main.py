@@ -17,6 +17,7 @@ from orchestrator.cli import (
     plan,
     processes,
     quarantine,
+    report,
     show,
     simulate,
     stop_all,
@@ -54,6 +55,7 @@ app.command(rich_help_panel=_CAMPAIGNS)(stop_all.stop_all)
 app.command(rich_help_panel=_CAMPAIGNS)(undo.undo)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.retry)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
+app.command(rich_help_panel=_CAMPAIGNS)(report.report)
 app.add_typer(audit.audit_app, name="audit", rich_help_panel=_CAMPAIGNS)
 app.command(rich_help_panel=_CAMPAIGNS)(simulate.simulate)
 app.add_typer(campaign.campaign_app, name="campaign", rich_help_panel=_CAMPAIGNS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -76,18 +76,14 @@ def show(
 
 
 def _write_picture(view: CampaignView, path: Path) -> None:
+    from orchestrator.cli.files import write_file
     from orchestrator.cli.live import picture
     from orchestrator.screens import report
 
     text = report.svg(
         picture(view, datetime.now(tz=UTC), width=_PICTURE), title=f"dockwave watch {view.id}", width=_PICTURE
     )
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(
-            f"--svg {path} cannot be written: {error.strerror}", hint="Choose another path."
-        ) from None
+    write_file("--svg", path, text)
 
 
 @command
@@ -113,8 +109,8 @@ def watch(
 @command
 def why(session: Session, campaign: Reference, output: Output = "table") -> None:
     """Explain why a campaign stopped, or what it waits for, and what to type next."""
-    from orchestrator.cli.explain import render
     from orchestrator.cli.plan import check_output
+    from orchestrator.screens.explain import render
 
     check_output(output)
     view = session.client.campaign(campaign, full=False)
@@ -159,23 +155,12 @@ def logs(
     if found is None:
         names = [item.host for item in hosts_of(view)]
         raise BadInput(f"Host {host[:80]!r} is not in campaign {view.id}", hint=_near(host, names))
-    events = _all_events(session, view.id, found.host)
+    events = session.client.events(view.id, host=found.host)
     if output == "json":
         body = {"campaign": view.id, "host": found.model_dump(mode="json"), "events": events}
         session.data(json.dumps(body, indent=2))
     else:
         session.print(render(found, events))
-
-
-def _all_events(session: Session, campaign_id: str, host: str) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    after = 0
-    while True:
-        body = session.client.get(f"/v1/campaigns/{campaign_id}/events", after=after, host=host, wait=0)
-        events += body["events"]
-        if not body["events"]:
-            return events
-        after = body["next"]
 
 
 def _near(host: str, names: list[str]) -> str:

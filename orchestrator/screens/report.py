@@ -132,7 +132,7 @@ def _table(view: CampaignView) -> Table:
     if len(hosts) <= LINES:
         for number, host in hosts:
             table.add_row(
-                str(number or "-"), plain(host.host), state_of(host), what_of(host), clock(_seconds(host))
+                str(number or "-"), plain(host.host), state_of(host), what_of(host), clock(seconds_of(host))
             )
         return table
     for number, names, example in _groups(hosts):
@@ -165,7 +165,8 @@ def what_of(host: HostView) -> Text:
     return plain(summary)
 
 
-def _seconds(host: HostView) -> float | None:
+def seconds_of(host: HostView) -> float | None:
+    """How long this campaign was at work on it; None while it is, and where it was not."""
     if host.started_at is None or host.ended_at is None:
         return None
     return (host.ended_at - host.started_at).total_seconds()
@@ -187,7 +188,7 @@ def _steps(host: HostView) -> Group:
         for finding in answer.get("findings") or ()
     ]
     lines += [
-        line_of("fact", f"{key}: {_short(value)}", "") for key, value in (answer.get("data") or {}).items()
+        line_of("fact", f"{key}: {short(value)}", "") for key, value in (answer.get("data") or {}).items()
     ]
     if host.error is not None and host.error.hint:
         lines.append(line_of("next", host.error.hint, ""))
@@ -199,7 +200,8 @@ def line_of(word: object, title: object, more: object) -> Text:
     return Text(f"  {clean(word or ''):12} {clean(title or '')}{f' ({clean(more)})' if more else ''}")
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value of a result on one line; text as it is, anything else as JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return clean(text, limit=160)
 
