@@ -11,6 +11,7 @@ from orchestrator.cli import (
     campaign,
     catalogue,
     config,
+    diff,
     hosts,
     locks,
     operate,
@@ -56,6 +57,7 @@ app.command(rich_help_panel=_CAMPAIGNS)(undo.undo)
 app.command(rich_help_panel=_CAMPAIGNS)(operate.retry)
 app.command(rich_help_panel=_CAMPAIGNS)(show.logs)
 app.command(rich_help_panel=_CAMPAIGNS)(report.report)
+app.command(rich_help_panel=_CAMPAIGNS)(diff.diff)
 app.add_typer(audit.audit_app, name="audit", rich_help_panel=_CAMPAIGNS)
 app.command(rich_help_panel=_CAMPAIGNS)(simulate.simulate)
 app.add_typer(campaign.campaign_app, name="campaign", rich_help_panel=_CAMPAIGNS)
