@@ -5,44 +5,22 @@ The same explanation is shown by command line, API and page. Messages may quote 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.campaign.approval import approvers
 from orchestrator.campaign.brakes import brakes
-from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, StopAction
+from orchestrator.campaign.campaign import Campaign, StopAction
+from orchestrator.campaign.causes import HEALTHY, Cause, causes_of
 from orchestrator.campaign.census import take_census
+from orchestrator.campaign.contrast import in_words
 from orchestrator.campaign.quarantine_waits import waiting_hosts
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.words import names, plural
-from tasks.model import Host
-
-#: traits named per cause at most
-MAX_COMMON = 6
-
-_HEALTHY = frozenset({HostState.SUCCEEDED, HostState.SOAKING, HostState.ALREADY_RIGHT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """Hosts that failed in the same way."""
-
-    code: str
-    #: one of their messages
-    message: str
-    hint: str
-    #: failed | unreachable | unknown | left out
-    kind: str
-    hosts: tuple[str, ...]
-    #: what all of them have and no healthy host has: "label region=eu", "pool dmz", "group db"
-    common: tuple[str, ...]
-    #: healthy hosts they were compared with
-    healthy: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +58,7 @@ def explain(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> E
     """Why the campaign is where it is, in these surroundings."""
     # what a person lifted stops nothing any more
     stops = tuple(stop for stop in campaign.stops if stop.lifted_at is None)
-    causes = _causes(campaign)
+    found = causes_of(campaign)
     return Explanation(
         campaign=campaign.id,
         state=campaign.state.value,
@@ -92,76 +70,11 @@ def explain(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> E
         observed="; ".join(stop.observed for stop in stops if stop.observed),
         by=", ".join(dict.fromkeys(stop.by for stop in stops)),
         at=stops[0].at if stops else None,
-        groups=causes,
+        groups=found,
         done=tuple(_done(campaign)),
         left=tuple(_left(campaign)),
-        next=tuple(_next(campaign, causes, around)),
+        next=tuple(_next(campaign, found, around)),
     )
-
-
-def signature(code: str, message: str, host: str) -> tuple[str, str]:
-    """The error without what differs from host to host: names, ids, numbers."""
-    text = message.replace(host, "HOST") if host else message
-    text = re.sub(r"\b[0-9a-f]{12,64}\b", "ID", text)
-    text = re.sub(r"[0-9]+(\.[0-9]+)*", "N", text)
-    return code, " ".join(text.split())[:200].casefold()
-
-
-def traits(host: Host) -> frozenset[str]:
-    """What hosts can have in common, in words."""
-    found = {f"label {key}={value}" for key, value in host.labels.items()}
-    found |= {f"group {group}" for group in host.groups}
-    found |= {f"pool {host.pool}", f"transport {host.transport.value}", f"engine family {host.engine_family}"}
-    return frozenset(found)
-
-
-# -- causes --------------------------------------------------------------------------------------------------
-
-
-def _kind(run: HostRun) -> str | None:
-    if run.failed_as is not None:
-        return run.failed_as.value
-    if run.state is HostState.UNKNOWN:
-        return FailureKind.UNKNOWN.value
-    if run.state is HostState.UNREACHABLE:
-        return FailureKind.UNREACHABLE.value
-    return "left out" if run.state is HostState.SKIPPED else None
-
-
-def _causes(campaign: Campaign) -> tuple[Cause, ...]:
-    """Groups of hosts by error signature, the largest first."""
-    healthy = [run for run in campaign.runs if run.state in _HEALTHY and run.failed_as is None]
-    theirs: frozenset[str] = frozenset().union(*(traits(run.host) for run in healthy))
-    groups: dict[tuple[str, tuple[str, str]], list[HostRun]] = {}
-    for run in campaign.runs:
-        kind = _kind(run)
-        if kind is not None:
-            code, message = _error(run)
-            groups.setdefault((kind, signature(code, message, run.host.name)), []).append(run)
-    causes = [_cause(kind, runs, theirs, len(healthy)) for (kind, _), runs in groups.items()]
-    return tuple(sorted(causes, key=lambda cause: (-len(cause.hosts), cause.code, cause.hosts)))
-
-
-def _cause(kind: str, runs: Sequence[HostRun], theirs: frozenset[str], healthy: int) -> Cause:
-    code, message = _error(runs[0])
-    common = frozenset.intersection(*(traits(run.host) for run in runs)) - theirs if healthy else frozenset()
-    return Cause(
-        code=code,
-        message=message,
-        hint=runs[0].error.hint if runs[0].error else "",
-        kind=kind,
-        hosts=tuple(run.host.name for run in runs),
-        common=tuple(sorted(common))[:MAX_COMMON],
-        healthy=healthy,
-    )
-
-
-def _error(run: HostRun) -> tuple[str, str]:
-    if run.error is not None:
-        return run.error.code, run.error.message
-    if run.state is HostState.UNKNOWN:
-        return "E_TIMEOUT", "ordered, and no news since"
-    return "", run.reason or "no reason was given"
 
 
 # -- headline, done, left, next ------------------------------------------------------------------------------
@@ -241,7 +154,7 @@ def _done(campaign: Campaign) -> Iterator[str]:
 
 
 def _left(campaign: Campaign) -> Iterator[str]:
-    changed = [run.host.name for run in campaign.runs if run.state in _HEALTHY and run.changed]
+    changed = [run.host.name for run in campaign.runs if run.state in HEALTHY and run.changed]
     if changed:
         yield f"changed, and left so: {plural(len(changed), 'host')} ({names(changed)})"
     for state, text in (
@@ -284,7 +197,7 @@ def _next(campaign: Campaign, causes: Iterable[Cause], around: Surroundings) -> 
     if campaign.state not in FINAL_CAMPAIGN:
         yield from _next_at_work(campaign, around)
         return
-    redo = [run.host.name for run in campaign.runs if run.state not in _HEALTHY]
+    redo = [run.host.name for run in campaign.runs if run.state not in HEALTHY]
     if redo and campaign.state is not CampaignState.VOID:
         yield f"dockwave plan {campaign.procedure} -i INVENTORY --on '{':'.join(redo[:20])}'  # once it is fixed"
     yield f"dockwave show {campaign.id}"
@@ -323,6 +236,7 @@ def _lines(why: Explanation) -> Iterator[str]:
         yield f"  {cause.kind}: {plural(len(cause.hosts), 'host')} ({names(cause.hosts)})"
         if cause.common:
             yield f"  in common, and on none of {plural(cause.healthy, 'healthy host')}: {', '.join(cause.common)}"
+        yield from (f"  {in_words(item, cause.kind)}" for item in cause.contrast)
         if cause.hint:
             yield f"  hint: {cause.hint}"
     for title, items in (("done automatically", why.done), ("left as it is", why.left), ("next", why.next)):

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.campaign.causes import signature
 from orchestrator.campaign.states import HostState
-from orchestrator.campaign.why import signature
 from orchestrator.screens.glyphs import HOST_MARKS
 from orchestrator.screens.report import seconds_of, short, what_of
 from orchestrator.screens.views import CampaignView, HostView

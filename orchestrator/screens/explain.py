@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from orchestrator.campaign.contrast import Contrast, in_words
 from orchestrator.screens.glyphs import campaign_mark
 from orchestrator.screens.sanitize import clean, plain
 from orchestrator.screens.views import CampaignView
@@ -49,9 +50,17 @@ def _group(number: int, group: Mapping[str, Any]) -> list[RenderableType]:
     if common:
         compared = f"none of {group['healthy']} healthy hosts has it"
         lines.append(Text(f"          in common: {', '.join(common)} ({compared})"))
+    lines += [
+        Text(f"          {clean(_contrast(item, group['kind']))}") for item in group.get("contrast") or ()
+    ]
     if group.get("hint"):
         lines.append(Text(f"          next: {clean(group['hint'])}"))
     return lines
+
+
+def _contrast(item: Mapping[str, Any], kind: str) -> str:
+    numbers = {key: int(item[key]) for key in ("hosts", "of_hosts", "healthy", "of_healthy")}
+    return in_words(Contrast(trait=str(item["trait"]), **numbers), kind)
 
 
 def _section(title: str, lines: Iterable[str] | str | None) -> list[RenderableType]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.campaign.causes import signature
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.campaign.why import explain, signature
+from orchestrator.campaign.why import explain
 from tasks.model import Host
 from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, UNREACHABLE, World, failed, host, planned
 
