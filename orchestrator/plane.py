@@ -16,7 +16,9 @@ from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.leading import Lead, own_name
 from orchestrator.loop.reconcile import Reconciler
+from orchestrator.notify.notifier import Notifier
 from orchestrator.service.service import Service
+from orchestrator.settings_channels import Channel
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.store import Store
 from orchestrator.transport.broker import Sender
@@ -43,6 +45,7 @@ class ControlPlane:
         broker_url: str,
         now: Callable[[], datetime] = utc_now,
         owner: str | None = None,
+        channels: Sequence[Channel] = (),
     ) -> None:
         """Open and migrate the database; `start` begins to work."""
         self._broker_url = broker_url
@@ -54,6 +57,7 @@ class ControlPlane:
             self.store, self.lead, self.sender, now=now, bulletin=self.bulletin, ask=self._ask_gates
         )
         self.asker = Asker(self.reconciler.gate_answers.put, now=now)
+        self.notifier = Notifier(self.store, self.lead, channels, now=now, bulletin=self.bulletin)
         self.service = Service(
             self.store,
             self.lead,
@@ -62,6 +66,7 @@ class ControlPlane:
             wake=self.reconciler.wake,
             cached=self.reconciler.cached,
             health=self._health,
+            channels=frozenset(channel.name for channel in channels),
         )
         self._receiver: Receiver | None = None
         self._stopping = threading.Event()
@@ -75,6 +80,7 @@ class ControlPlane:
         self.sender.start()
         self._loop.start()
         self._watch.start()
+        self.notifier.start()
 
     def stop(self) -> None:
         """End in order: read no more, finish the turn, hand over the lead."""
@@ -85,6 +91,7 @@ class ControlPlane:
             if thread.is_alive():
                 thread.join(timeout=35)
         self.asker.stop()
+        self.notifier.stop()
         self.sender.stop()
         try:
             self.lead.give_up()

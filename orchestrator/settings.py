@@ -58,6 +58,8 @@ class Settings:
     log_level: str
     #: orders one worker does at the same time; "" leaves it to the kind of worker
     concurrency: str
+    #: channels by which people are told, as JSON; "" for none
+    notify_channels: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,7 @@ def _complete(
         inventory="",
         log_level="info",
         concurrency="",
+        notify_channels="",
     )
     return values, sources
 

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.settings_values import TABLES
 from tasks.errors import BadDocument, BadInput, Problem
 
 #: a settings file is a page, not a book
 MAX_BYTES = 64 * 1024
+#: channels, one channel, its command
+_DEEPEST = 3
+_WIDEST = 100
 NAMES = ("config.toml", "config.yaml", "config.yml")
 
 
@@ -130,6 +134,25 @@ def _toml_line(text: str, key: str) -> int:
     return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 0)
 
 
+def _table(path: Path, node: Any, depth: int) -> Any:
+    """A table of a YAML file in plain types; no deeper than any setting goes: an alias may make it endless."""
+    mark = node.start_mark
+    if node.id == "scalar":
+        return node.value
+    if not depth or len(node.value) > _WIDEST:
+        raise _bad(path, mark.line + 1, mark.column + 1, "the table is too large", "See docs/operating.md")
+    if node.id == "sequence":
+        return [_table(path, item, depth - 1) for item in node.value]
+    found: dict[str, Any] = {}
+    for key, value in node.value:
+        name = str(key.value)
+        if name in found:
+            line, column = key.start_mark.line + 1, key.start_mark.column + 1
+            raise _bad(path, line, column, f"{name[:80]!r} is set twice", "Keep one")
+        found[name] = _table(path, value, depth - 1)
+    return found
+
+
 def _load_yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
     from ruamel.yaml import YAML  # noqa: PLC0415 - only where a YAML file is in use
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415 - same reason
@@ -158,6 +181,8 @@ def _load_yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
             values[name] = value.value
         elif isinstance(value, SequenceNode) and all(isinstance(item, ScalarNode) for item in value.value):
             values[name] = [item.value for item in value.value]
+        elif name in TABLES and isinstance(value, MappingNode):
+            values[name] = _table(path, value, _DEEPEST)
         else:
             raise _bad(path, line, 1, f"{name!r} must be one value", "Write `key: value`")
         lines[name] = line

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrator.settings_channels import parse_channels
 from tasks.connection import Secret
 
 Parser = Callable[[Any, Path], Any]
@@ -117,6 +118,9 @@ def _paths(value: Any, base: Path) -> str:
     return ":".join(str(_path(item, base)) for item in _string(value).split(":") if item)
 
 
+#: settings that are a table in a file, not one value
+TABLES = frozenset({"notify_channels"})
+
 PARSERS: dict[str, Parser] = {
     "data_dir": _data_dir,
     "database_url": _url("sqlite", "postgresql", "postgresql+psycopg", secret=True),
@@ -133,4 +137,5 @@ PARSERS: dict[str, Parser] = {
     "inventory": _paths,
     "log_level": _choice(*_LEVELS),
     "concurrency": lambda value, base: str(_integer(1, 512)(value, base)) if value != "" else "",
+    "notify_channels": parse_channels,
 }

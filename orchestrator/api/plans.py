@@ -27,10 +27,12 @@ from orchestrator.campaign.campaign import (
     StopAction,
     StopRule,
 )
+from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.plan import plan_hash
 from orchestrator.campaign.policy import MAX_PARALLELISM, check_policy, make_policy
 from orchestrator.campaign.waves import MAX_COUNT, parse_share
 from orchestrator.loop.planning import NewPlan
+from orchestrator.settings_channels import CHANNEL_NAME
 from tasks import catalog
 from tasks.model import Kind, Protect
 
@@ -146,6 +148,18 @@ class BudgetsBody(Body):
         return Budgets(labels=labels, fleet=None if self.fleet is None else parse_share(self.fleet))
 
 
+class NotifyBody(Body):
+    """Who is told of what."""
+
+    #: name of a channel of the control plane's settings
+    to: Annotated[str, Field(pattern=CHANNEL_NAME)]
+    on: Annotated[list[Occasion], Field(min_length=1, max_length=10)]
+
+    def notify(self) -> Notify:
+        """The entry as the core takes it, each occasion once."""
+        return Notify(to=self.to, on=tuple(dict.fromkeys(self.on)))
+
+
 class PlanBody(Body):
     """What to plan: a procedure on exactly these hosts, in this order, under this policy."""
 
@@ -174,6 +188,7 @@ class PlanBody(Body):
     #: who must agree first; nobody without it
     approval: ApprovalBody | None = None
     gates: Annotated[list[GateBody], Field(default_factory=list, max_length=50)]
+    notify: Annotated[list[NotifyBody], Field(default_factory=list, max_length=50)]
     #: how many hosts may be away at a time
     budgets: BudgetsBody | None = None
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
@@ -272,7 +287,12 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
     check_policy(policy)
     gates = tuple(item.gate(number) for number, item in enumerate(body.gates, start=1))
     return replace(
-        policy, windows=windows, clocks=clocks, gates=gates, **body.delivery.model_dump(exclude_none=True)
+        policy,
+        windows=windows,
+        clocks=clocks,
+        gates=gates,
+        notify=tuple(item.notify() for item in body.notify),
+        **body.delivery.model_dump(exclude_none=True),
     )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.campaign.gate import Gate, GateState
+from orchestrator.campaign.occasion import Notify
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.usual import Usual
 from orchestrator.campaign.windows import Windows
@@ -193,6 +194,8 @@ class RolloutPolicy:
     approval: Approval | None = None
     #: questions that must be answered before it goes on
     gates: tuple[Gate, ...] = ()
+    #: who is told of what; () = nobody
+    notify: tuple[Notify, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

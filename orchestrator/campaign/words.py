@@ -23,6 +23,7 @@ from orchestrator.campaign.disruption import budget_words
 from orchestrator.campaign.gates import gate_words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
+from orchestrator.campaign.telling import notify_words
 from orchestrator.campaign.usual_words import usual_words
 from orchestrator.campaign.window_words import windows_words
 from tasks.model import GONE_FOR_GOOD, Kind, UndoClass
@@ -68,6 +69,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _pauses(campaign),
             gate_words(campaign),
             clock_words(campaign.policy.clocks),
+            notify_words(campaign.policy),
             usual_words(campaign),
             _undo(campaign),
             _one_way(campaign),

@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.occasion import Occasion
 from orchestrator.campaignfile import timetable, values
 from orchestrator.campaignfile.lists import some
 from orchestrator.campaignfile.rollout import Slots
@@ -167,11 +168,11 @@ class Notify(Record):
     to: values.Word = Field(description="Name of a channel in the settings.")
     on: Annotated[
         tuple[
-            Annotated[str, *values.choice("event", ("started", "paused", "halted", "approval", "finished"))],
+            Annotated[str, *values.choice("event", tuple(item.value for item in Occasion))],
             ...,
         ],
         some("on", 10),
-    ] = Field(description="Events told.")
+    ] = Field(description="What is told.")
 
 
 class Delivery(Record):

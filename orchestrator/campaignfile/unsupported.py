@@ -16,7 +16,6 @@ UNSUPPORTED: Final[dict[tuple[str, ...], str]] = {
     ("waves", "*", "name"): "waves have numbers only",
     ("waves", "*", "parallel"): "all waves share one parallelism",
     ("rollback", "monitor"): "hosts are not watched after they are brought back",
-    ("notify",): "nobody would be told",
 }
 
 

@@ -35,6 +35,9 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "clocks": _clocks(file) or None,
         "approval": _approval(file),
         "gates": None if file.gates is None else [_gate(gate) for gate in file.gates],
+        "notify": None
+        if file.notify is None
+        else [{"to": item.to, "on": list(item.on)} for item in file.notify],
         "allow_unreachable": file.targets.allow_unreachable,
         "allow_empty": file.targets.allow_empty,
         "reason": file.reason,

@@ -68,6 +68,10 @@ Blackout = Annotated[
 Approval = Annotated[
     str | None, typer.Option(metavar="N:GROUP", help="Who must agree first: 2:sre, '2 of 3:sre'.")
 ]
+Notify = Annotated[
+    list[str],
+    typer.Option(metavar="CHANNEL:EVENT,...", help="Who is told: 'ops:paused,halted,finished'; repeatable."),
+]
 AllowUnreachable = Annotated[
     bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
 ]
@@ -103,6 +107,7 @@ def plan(
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
+    notify: Notify = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
     out: Annotated[
@@ -169,6 +174,7 @@ def run(
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
+    notify: Notify = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
@@ -198,7 +204,8 @@ def _asked(values: dict[str, Any]) -> Any:
     from orchestrator.cli.request import Asked
 
     wanted = {name: values[name] for name in Asked.__dataclass_fields__ if name in values}
-    lists = {name: tuple(values[name]) for name in ("inventory", "set_", "options", "window", "blackout")}
+    names = ("inventory", "set_", "options", "window", "blackout", "notify")
+    lists = {name: tuple(values[name]) for name in names}
     return Asked(**(wanted | lists))
 
 

@@ -43,6 +43,7 @@ class Asked:
     window: tuple[str, ...] = ()
     blackout: tuple[str, ...] = ()
     approval: str | None = None
+    notify: tuple[str, ...] = ()
     allow_unreachable: bool = False
     reason: str | None = None
 
@@ -91,6 +92,18 @@ def _listed(asked: Asked) -> Iterator[str]:
             )
         yield f"approval.required={json.dumps(required.strip())}"
         yield f"approval.group={json.dumps(group.strip())}"
+    if asked.notify:
+        yield f"notify={json.dumps([_told(text) for text in asked.notify])}"
+
+
+def _told(text: str) -> dict[str, Any]:
+    channel, colon, events = text.partition(":")
+    if not colon:
+        raise BadInput(
+            f"--notify cannot be {text[:80]!r}: it names no event",
+            hint="Write CHANNEL:EVENT,EVENT: --notify ops:halted,finished.",
+        )
+    return {"to": channel.strip(), "on": [event.strip() for event in events.split(",")]}
 
 
 def chosen(inventory: Inventory, campaign: Campaign) -> tuple[Host, ...]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.campaign.campaign import Campaign, Clocks
-from orchestrator.campaign.decide import WORKING
 from orchestrator.campaign.kill_switch import Switch, applying
 from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST
 from orchestrator.campaign.surroundings import CALM, Surroundings
-from orchestrator.loop.turn import Turn
 from orchestrator.store.errors import Conflict
 from orchestrator.store.records import Lease
 from orchestrator.store.store import Reader
@@ -73,32 +70,3 @@ def with_details(reader: Reader, campaign: Campaign, around: Surroundings) -> Su
         past = reader.quarantines(campaign.started_at)
         around = replace(around, quarantines=concerning(past, campaign))
     return around
-
-
-def note_switches(turn: Turn, before: Sequence[Switch], thrown: Sequence[Switch]) -> None:
-    """Say in the log of a campaign at work from when on a kill switch holds it, and when one lets go of it."""
-    if turn.after.state not in WORKING:
-        return
-    for kind, some, others in (("held", thrown, before), ("let-go", before, thrown)):
-        for switch in some:
-            if switch not in others:
-                turn.note(kind, {"target": switch.target.value, "name": switch.name, "why": switch.reason})
-
-
-def note_blocked(turn: Turn, before: frozenset[str], around: Surroundings, outside: Outside) -> None:
-    """Say once in the log of a campaign at work which hosts it must leave alone, and who keeps them."""
-    new = around.left_alone - before
-    if turn.after.state not in WORKING or not new:
-        return
-    owners = {lease.host: lease for lease in outside.leases}
-    held = {item.host: item for item in around.quarantines if item.holds}
-    for run in turn.after.runs:
-        host = run.host.name
-        if host not in new or run.state in FINAL_HOST:
-            continue
-        if host in around.blocked:
-            owner = owners[host]
-            data = {"campaign": owner.campaign_id, "attempt": owner.attempt_id, "reason": owner.reason}
-            turn.note("blocked", data | {"since": owner.since.isoformat()}, host=host)
-        else:
-            turn.note("blocked", {"quarantine": held[host].text}, host=host)

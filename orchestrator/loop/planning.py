@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -118,6 +118,18 @@ def check(asked: NewPlan) -> None:
         check_policy(asked.policy)
     except ValueError as error:
         raise BadInput(str(error), code="E_POLICY", hint="Mend the option that is named") from None
+
+
+def check_channels(policy: RolloutPolicy, channels: Collection[str]) -> None:
+    """Refuse to tell over a channel the control plane does not have: nobody would notice that nobody is told."""
+    unknown = sorted({entry.to for entry in policy.notify} - set(channels))
+    if unknown:
+        there = ", ".join(sorted(channels)) or "none"
+        raise BadInput(
+            f"There is no channel {unknown[0]!r} to notify; channels of this control plane: {there}",
+            code="E_CHANNEL",
+            hint="Name one of these, or add it below notify_channels in the orchestrator's settings and restart it",
+        )
 
 
 def begin(

@@ -24,11 +24,12 @@ from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.loop import planning
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.gate_questions import GateAnswers, GateQuestion
+from orchestrator.loop.held import note_blocked, note_switches
 from orchestrator.loop.inbox import Inbox, Item, settle
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.orders import Sending
-from orchestrator.loop.outside import Outside, note_blocked, note_switches, with_details
+from orchestrator.loop.outside import Outside, with_details
 from orchestrator.loop.planning_turn import freeze, plan_turn
 from orchestrator.loop.strangers import strange_lines
 from orchestrator.loop.turn import Turn, act, commit, observe_event, observe_reports, open_orders

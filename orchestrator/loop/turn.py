@@ -33,8 +33,10 @@ from orchestrator.campaign.record import record
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
 from orchestrator.campaign.stop_rules import stopped
 from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.campaign.telling import told
 from orchestrator.loop.gate_questions import GateQuestion, questions_of
 from orchestrator.loop.ingest import Ignored, event_of
+from orchestrator.loop.notifying import announced, notifications
 from orchestrator.loop.orders import Sending, order_of, question_of
 from orchestrator.store.codec import said
 from orchestrator.store.records import Lease, LogEntry
@@ -280,10 +282,14 @@ def _trouble(run: HostRun) -> str:
 
 
 def commit(turn: Turn, writer: Writer) -> Campaign:
-    """Write the turn: campaign, log, leases, quarantines and what hosts said about themselves."""
+    """Write the turn: campaign, log, what people are told, leases, quarantines and what hosts said of themselves."""
     for item in writer.quarantine(left_to_people(turn)):
         turn.note("quarantined", {"reason": item.reason}, host=item.host)
+    telling = told(turn.before, turn.after)
+    turn.log += announced(turn.after, telling, turn.now)
     saved = writer.save(turn.before, turn.after, turn.log)
+    if telling:
+        writer.put_notifications(notifications(writer, saved, telling, turn.now))
     writer.take_leases(turn.leases)
     writer.release_leases(saved.id, [*released(turn), *turn.freed])
     if turn.identities:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -57,11 +57,13 @@ class Service(Reading):
         cached: Callable[[str], Campaign | None] = lambda _campaign_id: None,
         new_id: Callable[[], str] = new_campaign_id,
         health: Callable[[], Mapping[str, Any]] = dict,
+        channels: Collection[str] = (),
     ) -> None:
-        """Serve what `store` holds; ring `wake` when there is something to do."""
+        """Serve what `store` holds; ring `wake` when there is something to do; `channels` are those there are."""
         super().__init__(store, lead, now=now, bulletin=bulletin, cached=cached, health=health)
         self._wake = wake
         self._new_id = new_id
+        self._channels = channels
 
     def plan(self, request: NewPlan) -> str:
         """Begin to plan: hosts are asked for their dry runs; gives the id of the new campaign."""
@@ -69,6 +71,7 @@ class Service(Reading):
         params = catalog.parse_params(procedure, dict(request.params)).model_dump(mode="json")
         now = self._now()
         planning.check(request)
+        planning.check_channels(request.policy, self._channels)
         with self._store.write(self._lead.epoch) as writer:
             campaign = planning.begin(
                 request,

@@ -59,6 +59,23 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Something people are still to be told over one channel."""
+
+    #: number of the line of the log that announces it
+    seq: int
+    campaign_id: str
+    channel: str
+    #: occasion of the campaign
+    event: str
+    #: the message, as JSON
+    document: Mapping[str, Any]
+    #: how often it was tried in vain
+    tries: int = 0
+    next_try: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownHost:
     """What is remembered about a host over all campaigns."""
 

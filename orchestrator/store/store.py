@@ -18,12 +18,31 @@ from orchestrator.campaign.kill_switch import Switch
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.surroundings import Away
 from orchestrator.campaign.usual import Past
-from orchestrator.store import campaigns, durations, events, hosts, lead, leases, plans, quarantines, switches
+from orchestrator.store import (
+    campaigns,
+    durations,
+    events,
+    hosts,
+    lead,
+    leases,
+    notifications,
+    plans,
+    quarantines,
+    switches,
+)
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.engine import WRITES, open_engine, open_read_only
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.migrate import migrate
-from orchestrator.store.records import Head, KnownHost, Lease, LogEntry, LoggedEvent, StoredPlan
+from orchestrator.store.records import (
+    Head,
+    KnownHost,
+    Lease,
+    LogEntry,
+    LoggedEvent,
+    Notification,
+    StoredPlan,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +141,14 @@ class Reader:
         """Give the plan with this hash."""
         return plans.by_hash(self.connection, plan_hash)
 
+    def channels_due(self, now: datetime) -> tuple[str, ...]:
+        """Give the channels that have something to tell now."""
+        return notifications.channels_due(self.connection, now)
+
+    def notifications_due(self, channel: str, now: datetime, limit: int) -> tuple[Notification, ...]:
+        """Give what a channel is to tell now, oldest first."""
+        return notifications.due(self.connection, channel, now, limit)
+
 
 @dataclass(frozen=True, slots=True)
 class Writer(Reader):
@@ -190,6 +217,18 @@ class Writer(Reader):
     def mark_applied(self, campaign_id: str, at: datetime, by: str) -> bool:
         """Note that the plan was applied; False when it was before."""
         return plans.mark_applied(self.connection, campaign_id, at, by)
+
+    def put_notifications(self, new: Sequence[Notification]) -> None:
+        """Keep what people are to be told."""
+        notifications.put(self.connection, new)
+
+    def postpone_notification(self, seq: int, tries: int, next_try: datetime) -> None:
+        """Note that it was tried so often, and when it is tried again."""
+        notifications.postpone(self.connection, seq, tries, next_try)
+
+    def drop_notification(self, seq: int) -> None:
+        """Forget what was told, or given up."""
+        notifications.drop(self.connection, seq)
 
 
 @contextmanager

@@ -184,6 +184,20 @@ class QuarantineRow(Base):
     release_reason: Mapped[str]
 
 
+class NotificationRow(Base):
+    """Something people are still to be told; the number is that of its line in the log."""
+
+    __tablename__ = "notifications"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    campaign_id: Mapped[str]
+    channel: Mapped[str]
+    event: Mapped[str]
+    document: Mapped[Any] = mapped_column(Json)
+    tries: Mapped[int]
+    next_try: Mapped[datetime] = mapped_column(index=True)
+
+
 class OrchestratorRow(Base):
     """Which orchestrator may write; one row, locked by every write, its epoch grows with each take-over."""
 

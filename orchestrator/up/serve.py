@@ -12,6 +12,7 @@ from orchestrator.api.app import create_app
 from orchestrator.api.token import ensure_secret
 from orchestrator.plane import ControlPlane, utc_now
 from orchestrator.settings import Settings
+from orchestrator.settings_channels import channels_of
 from orchestrator.up.place import open_data_dir
 
 #: seconds a request may still take once the process was asked to end; watchers come back by themselves
@@ -24,7 +25,10 @@ def serve(settings: Settings) -> None:
     configure_logs(settings.log_level)
     token = ensure_secret(settings.token_file, "API token")
     plane = ControlPlane(
-        database_url=settings.database_url.reveal(), broker_url=settings.broker_url.reveal(), now=utc_now
+        database_url=settings.database_url.reveal(),
+        broker_url=settings.broker_url.reveal(),
+        now=utc_now,
+        channels=channels_of(settings.notify_channels),
     )
     plane.start()
     try:
@@ -55,8 +59,8 @@ def configure_logs(level: str) -> None:
     logging.basicConfig(
         level=number, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True
     )
-    # httpcore-like chatter of libraries is for their developers
-    for name in ("kombu", "amqp", "asyncio", "alembic"):
+    # chatter of libraries is for their developers, and that of HTTP clients quotes whole URLs and headers
+    for name in ("kombu", "amqp", "asyncio", "alembic", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     structlog.configure(
         processors=[

@@ -399,6 +399,9 @@ LIMITS = [
     added("notify: [{to: ops, on: []}]", "the list on is empty"),
     added("notify: [{to: ops, on: [midnight]}]", 'event "midnight" is unknown'),
     added("notify: [{on: [halted]}]", '"to" is missing'),
+    added("notify: [{to: ops}]", '"on" is missing'),
+    added("notify: [{to: 'https://hooks/secret', on: [halted]}]", "is not a word"),
+    added("notify: {to: ops, on: [halted]}", "notify"),
 ]
 
 WINDOWS = [
@@ -467,7 +470,6 @@ NOT_YET = [
     unsupported("waves: [{hosts: 1, parallel: 2}]", "waves.parallel"),
     added("stop_rules: [{tolerate: 0, scope: label, label: region, action: rollback}]", "how far"),
     unsupported("rollback: {monitor: 1m}", "rollback.monitor"),
-    unsupported("notify: [{to: ops, on: [halted]}]", "notify"),
 ]
 
 CASES = [*FILES, *KEYS, *TARGETS, *PARAMS, *WAVES, *GOING, *RULES, *LIMITS, *WINDOWS, *GATES, *NOT_YET]
@@ -518,7 +520,7 @@ def test_everything_wrong_is_told_at_once_and_in_order(tmp_path: Path) -> None:
     text = HEAD.replace("version: 1", "version: 3") + "waves: [0]\nparallelism: 0\nmonitor: 8d\nnotify: []\n"
     with pytest.raises(CampaignFileError) as caught:
         load_campaign_file(written(tmp_path, whole(text, 1)))
-    assert [problem.line for problem in caught.value.problems] == [1, 5, 6, 7, 8, 8]
+    assert [problem.line for problem in caught.value.problems] == [1, 5, 6, 7, 8]
     for words in (
         'version "3"',
         'wave size "0"',

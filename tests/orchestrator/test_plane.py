@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.campaign.campaign import Campaign, RolloutPolicy
+from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.plane import ControlPlane
+from orchestrator.settings_channels import Channel
 from orchestrator.store.errors import Deposed, StoreUnusable
 from tasks.model import Kind, Mode
 from tasks.wire import Order
@@ -281,3 +284,33 @@ def test_the_status_tells_who_leads_and_whether_the_broker_answers(
     redis_server.stop()
     _eventually(lambda: not plane.service.status()["reports"])
     redis_server.start()
+
+
+def test_people_are_told_of_a_campaign_after_a_restart_too(
+    redis_server: RedisServer, database: str, tmp_path: Path
+) -> None:
+    got, wanted = tmp_path / "got", tmp_path / "wanted"
+    code = (
+        f"import os, sys; os.path.exists({str(wanted)!r}) or sys.exit(1);"
+        f"open({str(got)!r}, 'a').write(sys.stdin.read() + chr(10))"
+    )
+    channel = Channel(name="ops", argv=(sys.executable, "-c", code))
+    policy = replace(POLICY, notify=(Notify(to="ops", on=tuple(Occasion)),))
+    plane = ControlPlane(database_url=database, broker_url=redis_server.url, channels=[channel])
+    plane.start()
+    try:
+        with working(redis_server.url, ScriptedHosts()):
+            own = _apply(plane, ("web-1",), policy)
+            assert str(_end(plane, own).state) == "COMPLETE"
+        plane.stop()
+        wanted.touch()
+        plane = ControlPlane(database_url=database, broker_url=redis_server.url, channels=[channel])
+        plane.start()
+        _eventually(lambda: got.exists() and len(got.read_text().splitlines()) == 2, 40)
+        said = [json.loads(line) for line in got.read_text().splitlines()]
+        assert {(item["campaign"], item["event"]) for item in said} == {(own, "started"), (own, "finished")}
+        _eventually(
+            lambda: [line.kind for line in plane.service.events(own, 0)].count("notified") == 2,
+        )
+    finally:
+        plane.stop()

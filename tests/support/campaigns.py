@@ -25,6 +25,7 @@ from orchestrator.campaign.campaign import (
     StopAction,
     StopRule,
 )
+from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.usual import Pace, Usual
 from orchestrator.campaign.windows import Interval, Window, Windows
@@ -186,6 +187,10 @@ _policies = st.builds(
     delay_s=_seconds,
     windows=st.none() | _windows,
     budgets=st.none() | _budgets,
+    notify=st.lists(
+        st.builds(Notify, to=_names, on=st.lists(st.sampled_from(Occasion), max_size=3).map(tuple)),
+        max_size=2,
+    ).map(tuple),
     clocks=st.builds(Clocks, step=_clocks, progress=_clocks, campaign=_clocks),
     stop_rules=st.lists(
         st.builds(

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.gate import Gate
+from orchestrator.campaign.occasion import Notify
 from orchestrator.campaign.policy import make_policy
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.gate_questions import GateQuestion
@@ -63,10 +64,16 @@ class Control:
     """One orchestrator process; `restart` kills it and starts another one on the same store."""
 
     def __init__(
-        self, store: Store, *, hosts: ScriptedHosts | None = None, clock: Clock | None = None
+        self,
+        store: Store,
+        *,
+        hosts: ScriptedHosts | None = None,
+        clock: Clock | None = None,
+        channels: tuple[str, ...] = (),
     ) -> None:
         """Begin to lead."""
         self.store = store
+        self.channels = channels
         self.hosts = hosts or ScriptedHosts()
         self.clock = clock or Clock()
         self._names = count(1)
@@ -98,6 +105,7 @@ class Control:
             wake=self.reconciler.wake,
             cached=self.reconciler.cached,
             new_id=lambda: next(ids),
+            channels=self.channels,
         )
 
     def say(self, *received: Received) -> Delivery:
@@ -143,6 +151,7 @@ class Control:
         *,
         procedure: str = "engine.restart",
         gates: tuple[Gate, ...] = (),
+        notify: tuple[Notify, ...] = (),
         **policy: object,
     ) -> str:
         """Plan on these hosts and give the id; the plan is made."""
@@ -154,6 +163,7 @@ class Control:
             policy=replace(
                 make_policy(kind, **policy),  # type: ignore[arg-type] # the test says what it means
                 gates=gates,
+                notify=notify,
             ),
             author="tester",
         )

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.gate import Gate, GateKind, Moment
+from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.windows import Interval, Window, Windows
 from tests.orchestrator.api.test_routes import BODY, planned
 from tests.orchestrator.scripted import ScriptedService
@@ -189,3 +190,29 @@ def test_a_gate_that_asks_nothing_is_refused(
 ) -> None:
     assert client.post("/v1/plans", json=BODY | {"gates": [gate]}).status_code == 422
     assert service.requests == []
+
+
+def test_who_is_told_of_what_reaches_the_policy(client: httpx.Client, service: ScriptedService) -> None:
+    planned(client, notify=[{"to": "ops", "on": ["halted", "finished", "halted"]}])
+    assert service.requests[0].policy.notify == (Notify(to="ops", on=(Occasion.HALTED, Occasion.FINISHED)),)
+
+
+@pytest.mark.parametrize(
+    "notify",
+    [
+        [{"to": "ops"}],
+        [{"to": "ops", "on": []}],
+        [{"to": "ops", "on": ["midnight"]}],
+        [{"to": "https://chat.example/secret", "on": ["halted"]}],
+        [{"to": "", "on": ["halted"]}],
+        [{"to": "ops\n", "on": ["halted"]}],
+        [{"to": "ops", "on": ["halted"], "argv": ["/bin/sh"]}],
+        [{"to": "ops", "on": ["halted"]}] * 51,
+        None,
+    ],
+)
+def test_telling_nobody_or_of_nothing_is_refused(
+    client: httpx.Client, service: ScriptedService, notify: Any
+) -> None:
+    assert client.post("/v1/plans", json=BODY | {"notify": notify}).status_code == 422
+    assert not service.requests

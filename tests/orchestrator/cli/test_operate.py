@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.campaign.campaign import Approval
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
+from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.planfile import read_plan
 from tests.orchestrator.cli.conftest import Dockwave
@@ -162,3 +163,19 @@ def test_locks_say_who_keeps_which_host(dockwave: Dockwave) -> None:
         assert text in shown.stdout
     (lock,) = json.loads(dockwave("hosts", "locks", "-o", "json").stdout)["locks"]
     assert (lock["host"], lock["epoch"]) == ("web-1", 7)
+
+
+def test_who_is_told_is_a_flag_and_a_bad_one_says_what_to_write(
+    dockwave: Dockwave, service: ScriptedService
+) -> None:
+    flags = ("--notify", "ops:halted, finished", "--notify", "chat:started")
+    assert dockwave("plan", "engine.restart", "--on", "web", *flags).exit_code == 0
+    assert service.requests[0].policy.notify == (
+        Notify(to="ops", on=(Occasion.HALTED, Occasion.FINISHED)),
+        Notify(to="chat", on=(Occasion.STARTED,)),
+    )
+    for bad in ("ops", "ops:", ":halted", "ops:midnight", "a b:halted", "ops:halted,"):
+        refused = dockwave("plan", "engine.restart", "--on", "web", "--notify", bad)
+        assert refused.exit_code == 2, bad
+        assert "notify" in refused.stderr
+    assert len(service.requests) == 1
