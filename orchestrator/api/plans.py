@@ -15,7 +15,10 @@ from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.api.windows import WindowsBody
-from orchestrator.campaign.campaign import (
+from orchestrator.campaign.occasion import Notify, Occasion
+from orchestrator.campaign.plan import plan_hash
+from orchestrator.campaign.policy import MAX_PARALLELISM, check_policy, make_policy
+from orchestrator.campaign.rollout import (
     Approval,
     Budgets,
     Clock,
@@ -27,9 +30,6 @@ from orchestrator.campaign.campaign import (
     StopAction,
     StopRule,
 )
-from orchestrator.campaign.occasion import Notify, Occasion
-from orchestrator.campaign.plan import plan_hash
-from orchestrator.campaign.policy import MAX_PARALLELISM, check_policy, make_policy
 from orchestrator.campaign.waves import MAX_COUNT, parse_share
 from orchestrator.loop.planning import NewPlan
 from orchestrator.settings_channels import CHANNEL_NAME

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Approval, Approved, Campaign, Stop
+from orchestrator.campaign.campaign import Approved, Campaign, Stop
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.events import ApproveAsked, DenyAsked
+from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.window_words import instant_words
 

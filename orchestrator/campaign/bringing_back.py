@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Attempt, Campaign, StopAction
+from orchestrator.campaign.campaign import Attempt, Campaign
 from orchestrator.campaign.census import Census, open_undo
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import HostState
 
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.contrast import Contrast, Side, contrast, in_common, side
+from orchestrator.campaign.rollout import FailureKind
 from orchestrator.campaign.states import HostState
 
 #: traits named per cause at most

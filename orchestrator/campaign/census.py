@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Attempt, Campaign, FailureKind, HostRun
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from orchestrator.campaign.rollout import FailureKind
 from orchestrator.campaign.states import FINAL_HOST, HostState
 
 _BAD_STATES = frozenset({HostState.UNKNOWN, HostState.UNREACHABLE})

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Attempt, Campaign, Clock, Clocks, HostRun, Notice, Stop, StopAction
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Notice, Stop
 from orchestrator.campaign.census import Census
 from orchestrator.campaign.durations import words
+from orchestrator.campaign.rollout import Clock, Clocks, StopAction
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from orchestrator.campaign.campaign import Budgets, Campaign, HostRun
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import open_attempt
+from orchestrator.campaign.rollout import Budgets
 from orchestrator.campaign.states import HOLDS_SLOT, HostState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.waves import resolve

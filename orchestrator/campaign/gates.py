@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Campaign, Stop, StopAction
+from orchestrator.campaign.campaign import Campaign, Stop
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.events import AskGate, GateAnswered
 from orchestrator.campaign.gate import Gate, GateState, Moment, Verdict
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_HOST, CampaignState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
 

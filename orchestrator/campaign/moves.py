@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign.campaign import Attempt, Campaign, FailureKind, HostRun, RolloutPolicy
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.census import SETTLED
+from orchestrator.campaign.rollout import FailureKind, RolloutPolicy
 from orchestrator.campaign.states import FINAL_HOST, LEGAL, HostState
 from tasks.result import HostError
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from orchestrator.campaign import approval, moves
 from orchestrator.campaign.approval import Objection
 from orchestrator.campaign.bringing_back import held_by
-from orchestrator.campaign.campaign import Campaign, Stop, StopAction
+from orchestrator.campaign.campaign import Campaign, Stop
 from orchestrator.campaign.census import take_census
 from orchestrator.campaign.events import (
     AbortAsked,
@@ -26,6 +26,7 @@ from orchestrator.campaign.events import (
 )
 from orchestrator.campaign.gates import afresh
 from orchestrator.campaign.record import stop_now
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK, stopped
 

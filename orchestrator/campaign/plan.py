@@ -10,9 +10,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from orchestrator.campaign.campaign import Campaign, HostRun, RolloutPolicy
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.origin import Origin, going_back
 from orchestrator.campaign.policy import check_policy
+from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.waves import cut_waves
 from tasks.model import Host, Kind, Protect, UndoClass

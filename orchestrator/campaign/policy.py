@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isfinite
 
-from orchestrator.campaign.campaign import (
+from orchestrator.campaign.rollout import (
     Approval,
     Budgets,
     Clock,

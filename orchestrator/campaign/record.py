@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.campaign import gates, moves
-from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop, StopAction
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.events import (
     Action,
@@ -22,6 +22,7 @@ from orchestrator.campaign.events import (
     StopNow,
     Warn,
 )
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import LEGAL_CAMPAIGN, CampaignState, HostState
 
 _HostAction = Dispatch | Resend | AskJournal | Recheck

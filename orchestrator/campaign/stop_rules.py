@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Campaign, FailureKind, HostRun, Scope, Stop, StopAction, StopRule
+from orchestrator.campaign.campaign import Campaign, HostRun, Stop
 from orchestrator.campaign.census import SETTLED, Census, Trouble, WaveCount
+from orchestrator.campaign.rollout import FailureKind, Scope, StopAction, StopRule
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.waves import resolve, share_words
 from tasks.model import Kind

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.campaign.bringing_back import held_by
-from orchestrator.campaign.campaign import Campaign, RolloutPolicy, StopAction
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.occasion import Occasion
+from orchestrator.campaign.rollout import RolloutPolicy, StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Campaign, StopAction
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.quarantine_waits import waits_for_release
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.windows import Interval, Open, Windows, fits, open_at

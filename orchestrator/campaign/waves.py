@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 
-from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.rollout import Share
 
 #: what is left; the same as 100 %
 REST = Share(value=100, percent=True)

@@ -11,12 +11,13 @@ from datetime import datetime
 
 from orchestrator.campaign.approval import approvers
 from orchestrator.campaign.brakes import brakes
-from orchestrator.campaign.campaign import Campaign, StopAction
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.causes import HEALTHY, Cause, causes_of
 from orchestrator.campaign.census import take_census
 from orchestrator.campaign.contrast import in_words
 from orchestrator.campaign.quarantine_waits import waiting_hosts
 from orchestrator.campaign.remarks import brake_lines, notice_lines
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings

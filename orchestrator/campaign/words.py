@@ -9,18 +9,11 @@ from typing import Any
 
 from orchestrator.campaign.answers import soak_s
 from orchestrator.campaign.approval import approval_words
-from orchestrator.campaign.campaign import (
-    Campaign,
-    FailureKind,
-    HostRun,
-    RolloutPolicy,
-    Scope,
-    StopAction,
-    StopRule,
-)
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.disruption import budget_words
 from orchestrator.campaign.gates import gate_words
+from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
 from orchestrator.campaign.telling import notify_words

@@ -6,8 +6,8 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from orchestrator.campaign.campaign import Share
 from orchestrator.campaign.occasion import Occasion
+from orchestrator.campaign.rollout import Share
 from orchestrator.campaignfile import timetable, values
 from orchestrator.campaignfile.lists import some
 from orchestrator.campaignfile.rollout import Slots

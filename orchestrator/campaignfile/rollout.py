@@ -6,8 +6,8 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from orchestrator.campaign.campaign import FailureKind, Share
 from orchestrator.campaign.policy import MAX_PARALLELISM
+from orchestrator.campaign.rollout import FailureKind, Share
 from orchestrator.campaign.waves import MAX_COUNT, MAX_WAVES
 from orchestrator.campaignfile import values
 from orchestrator.campaignfile.lists import some

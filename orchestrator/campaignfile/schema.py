@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.rollout import Share
 from orchestrator.campaignfile import values
 from orchestrator.campaignfile.gates import Gate
 from orchestrator.campaignfile.limits import (

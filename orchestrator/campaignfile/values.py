@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
-from orchestrator.campaign.campaign import Share
 from orchestrator.campaign.durations import LONGEST_S, seconds_of, words
+from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.waves import REST, parse_share
 from orchestrator.documents.document import Text
 from orchestrator.documents.model import field_of

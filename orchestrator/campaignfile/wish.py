@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.waves import MAX_COUNT
 from orchestrator.campaignfile.gates import Gate
 from orchestrator.campaignfile.openings import windows_of

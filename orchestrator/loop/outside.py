@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orchestrator.campaign.campaign import Campaign, Clocks
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import Switch, applying
 from orchestrator.campaign.quarantine import Quarantine, concerning
+from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.store.errors import Conflict

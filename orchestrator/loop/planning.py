@@ -16,11 +16,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.campaign.approval import person
-from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, RolloutPolicy, Stop
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.origin import Origin, going_back, origin_of
 from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
 from orchestrator.campaign.policy import check_policy
 from orchestrator.campaign.quarantine import Quarantine
+from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.loop.ingest import Ignored
 from orchestrator.loop.orders import PLANNING_ATTEMPT, Sending, attempt_id, planning_order

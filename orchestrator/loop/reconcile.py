@@ -14,11 +14,12 @@ from typing import Protocol, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.campaign.campaign import Campaign, Clocks
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING, decide
 from orchestrator.campaign.events import Resend, WakeAt
 from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.record import record
+from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.loop import planning

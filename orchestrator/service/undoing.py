@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.campaign.campaign import Campaign, HostRun, RolloutPolicy, Share
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.origin import Origin
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.quarantine import Quarantine
+from orchestrator.campaign.rollout import RolloutPolicy, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.records import Lease

@@ -12,15 +12,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import pairwise
 
-from orchestrator.campaign.campaign import (
-    Attempt,
-    Campaign,
-    FailureKind,
-    HostRun,
-    Scope,
-    StopAction,
-    StopRule,
-)
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from orchestrator.campaign.rollout import FailureKind, Scope, StopAction, StopRule
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.simulate.hosts import SimHost
 from tasks.model import Kind, Mode

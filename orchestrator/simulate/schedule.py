@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.campaign.campaign import RolloutPolicy, StopAction
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import RolloutPolicy, StopAction
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.hosts import How
 from orchestrator.simulate.post import Weather

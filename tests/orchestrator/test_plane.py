@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign, RolloutPolicy
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.plane import ControlPlane

@@ -8,24 +8,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import (
-    Attempt,
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Notice, Stop
+from orchestrator.campaign.occasion import Notify, Occasion
+from orchestrator.campaign.rollout import (
     Budgets,
-    Campaign,
     Clock,
     Clocks,
     FailureKind,
-    HostRun,
     LabelBudget,
-    Notice,
     RolloutPolicy,
     Scope,
     Share,
-    Stop,
     StopAction,
     StopRule,
 )
-from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.usual import Pace, Usual
 from orchestrator.campaign.windows import Interval, Window, Windows

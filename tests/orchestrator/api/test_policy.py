@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.gate import Gate, GateKind, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
+from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.windows import Interval, Window, Windows
 from tests.orchestrator.api.test_routes import BODY, planned
 from tests.orchestrator.scripted import ScriptedService

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.campaign.approval import objection, person
-from orchestrator.campaign.campaign import Approval, Campaign
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import AbortAsked, ApproveAsked, DenyAsked, Dispatch, Event, Started
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.plan import plan_document, seal
 from orchestrator.campaign.policy import check_policy
+from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.why import explain
 from orchestrator.campaign.words import words

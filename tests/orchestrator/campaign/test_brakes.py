@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.campaign.brakes import brakes
-from orchestrator.campaign.campaign import Share
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Dispatch, WakeAt
+from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.usual import Pace, Usual
 from orchestrator.campaign.waiting import is_waiting, waits, worked_s

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import StopAction
 from orchestrator.campaign.events import Dispatch, ResumeAsked
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.remarks import brake_lines
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.words import words
 from tasks.model import Kind

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from orchestrator.campaign.campaign import Campaign, Clock, Clocks, Share, StopAction
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Dispatch, PauseAsked, ResumeAsked, StopNow, WakeAt, Warn
 from orchestrator.campaign.policy import check_policy
 from orchestrator.campaign.remarks import notice_lines
+from orchestrator.campaign.rollout import Clock, Clocks, Share, StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.waiting import waits, worked_s
 from orchestrator.campaign.why import explain

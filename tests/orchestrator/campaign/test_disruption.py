@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import Budgets, LabelBudget, Share, StopAction
 from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.disruption import open_ledger
 from orchestrator.campaign.policy import check_policy, make_policy
+from orchestrator.campaign.rollout import Budgets, LabelBudget, Share, StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
 from orchestrator.campaign.surroundings import CALM, Away, Surroundings
 from orchestrator.campaign.why import explain

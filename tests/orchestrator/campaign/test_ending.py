@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign, Stop, StopAction
+from orchestrator.campaign.campaign import Campaign, Stop
 from orchestrator.campaign.ending import final_state
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from tests.orchestrator.campaign.worlds import START, planned
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.brakes import Reach, brakes
-from orchestrator.campaign.campaign import Campaign, Clock, Clocks
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.kill_switch import Switch, Target, applying
 from orchestrator.campaign.record import record
+from orchestrator.campaign.rollout import Clock, Clocks
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import explain

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from orchestrator.campaign.bringing_back import held_by
-from orchestrator.campaign.campaign import Campaign, HostRun, StopAction
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import SETTLED
 from orchestrator.campaign.decide import decide, in_flight
 from orchestrator.campaign.events import (
@@ -39,6 +39,7 @@ from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.record import record
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import (
     FINAL_CAMPAIGN,
     FINAL_HOST,

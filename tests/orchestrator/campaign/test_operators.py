@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import pytest
 
-from orchestrator.campaign.campaign import Approval, FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.events import (
     AbortAsked,
     ApproveAsked,
@@ -22,6 +21,7 @@ from orchestrator.campaign.events import (
 )
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
+from orchestrator.campaign.rollout import Approval, FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.why import explain
 from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, World, failed, planned

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.policy import check_policy, make_policy
+from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.waves import REST
 from tasks.model import Kind
 

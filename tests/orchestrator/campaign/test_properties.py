@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import Attempt, Campaign, FailureKind, HostRun, Stop, StopAction
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     Accepted,
@@ -25,6 +25,7 @@ from orchestrator.campaign.events import (
 from orchestrator.campaign.observe import observe, observe_all
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.record import record
+from orchestrator.campaign.rollout import FailureKind, StopAction
 from orchestrator.campaign.states import (
     FINAL_CAMPAIGN,
     FINAL_HOST,

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import Budgets, Campaign, Clock, Clocks, LabelBudget, Share
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.disruption import budget_lines
 from orchestrator.campaign.events import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.quarantine import Quarantine, concerning, one_line
 from orchestrator.campaign.quarantine_waits import waits_for_release
+from orchestrator.campaign.rollout import Budgets, Clock, Clocks, LabelBudget, Share
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Away, Surroundings
 from orchestrator.campaign.why import explain

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import Campaign, FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.census import take_census
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge
 from orchestrator.campaign.words import words

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import FailureKind, Share, StopAction, StopRule
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Dispatch, Started
+from orchestrator.campaign.rollout import FailureKind, Share, StopAction, StopRule
 from orchestrator.campaign.states import EXIT_CODES, CampaignState, HostState
 from tasks.model import Kind
 from tasks.result import HostResult, StepResult, StepState

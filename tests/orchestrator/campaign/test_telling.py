@@ -11,7 +11,7 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import Approval, Campaign, Clock, Clocks, Share, StopAction, StopRule
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import (
     ApproveAsked,
     DenyAsked,
@@ -21,6 +21,7 @@ from orchestrator.campaign.events import (
     Started,
 )
 from orchestrator.campaign.occasion import Notify, Occasion
+from orchestrator.campaign.rollout import Approval, Clock, Clocks, Share, StopAction, StopRule
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.campaign.telling import occasions, told
 from orchestrator.campaign.words import words

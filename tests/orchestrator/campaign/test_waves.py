@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.waves import (
     REST,
     check_waves,

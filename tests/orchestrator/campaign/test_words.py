@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.words import ordinal, reclaimable, rule_words, size, words
 from tasks.model import Kind
 from tasks.result import HostResult, Outcome

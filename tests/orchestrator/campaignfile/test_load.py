@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from orchestrator.campaign.campaign import Share
+from orchestrator.campaign.rollout import Share
 from orchestrator.campaignfile.load import CampaignFileError, load_campaign_file
 from orchestrator.campaignfile.params import typed
 from orchestrator.campaignfile.schema import CampaignFile, campaign_json_schema

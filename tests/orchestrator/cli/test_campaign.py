@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.campaign.campaign import Clock, Clocks, FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.rollout import Clock, Clocks, FailureKind, Scope, Share, StopAction, StopRule
 from tests.orchestrator.cli.conftest import Dockwave
 from tests.orchestrator.scripted import ScriptedService
 

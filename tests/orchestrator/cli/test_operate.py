@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.campaign.campaign import Approval
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
 from orchestrator.campaign.occasion import Notify, Occasion
+from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.planfile import read_plan
 from tests.orchestrator.cli.conftest import Dockwave

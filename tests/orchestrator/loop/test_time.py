@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign, Clock, Clocks, RolloutPolicy
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import Clock, Clocks, RolloutPolicy
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.campaign.windows import Interval, Windows
 from orchestrator.loop.planning import NewPlan

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign, RolloutPolicy
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.plan import PlanRequest, make_plan
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.live import changes, picture
 from orchestrator.screens import plan_report, report

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import Approval, Campaign
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import ApproveAsked
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import Budgets, Campaign, LabelBudget, Share
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import Budgets, LabelBudget, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from orchestrator.campaign.campaign import Budgets, Campaign, Share
+from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import SkipAsked
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import Budgets, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.outside import Outside
 from orchestrator.loop.planning import NewPlan

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Attempt, Campaign, Stop, StopAction
+from orchestrator.campaign.campaign import Attempt, Campaign, Stop
+from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.simulate import laws
 from orchestrator.simulate.laws import Law
