@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.campaign.words import plural
 from orchestrator.cli.session import Session, command
 
 
@@ -25,7 +26,8 @@ def locks(
         session.data(json.dumps({"locks": kept}, indent=2, ensure_ascii=True))
         return
     _print(session, kept, datetime.now(tz=UTC))
-    session.say(f"{len(kept)} hosts are kept. After a look at it: dockwave hosts release HOST --reason TEXT")
+    kept_hosts = plural(len(kept), "host")
+    session.say(f"Kept: {kept_hosts}. After a look at it: dockwave hosts release HOST --reason TEXT")
 
 
 def _print(session: Session, kept: list[dict[str, Any]], now: datetime) -> None:

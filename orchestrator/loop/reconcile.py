@@ -268,7 +268,7 @@ class Reconciler:
             self._cache[campaign.id] = self._write(write)
         # a plan that is not at work yet is told when it begins
         self._blocked[campaign.id] = around.left_alone if turn.after.state in WORKING else frozenset()
-        self._thrown[campaign.id] = around.thrown
+        self._thrown[campaign.id] = around.thrown if turn.after.state in WORKING else ()
         self._rechecked.add(campaign.id)
         self.gate_answers.taken(campaign.id, answers)
         if self._ask is not None and turn.questions:

@@ -83,6 +83,17 @@ def test_a_plan_made_and_applied_while_it_holds_waits_for_the_release(control: C
     assert control.states(own)[""] == "COMPLETE"
 
 
+def test_a_switch_thrown_while_a_plan_lies_ready_is_in_its_log_once_it_begins(control: Control) -> None:
+    own = control.plan(THREE)
+    control.service.stop_all(SMOKE)
+    control.tick(3)
+    document, _ = control.service.document(own)
+    control.service.apply(document, "tester")
+    control.tick(3)
+    lines = control.service.audit_newest(campaign_id=own, people=False, limit=50)
+    assert [line.kind for line, _ in lines].count("held") == 1
+
+
 def test_accepted_work_ends_and_no_undo_follows_before_the_release(store: Store) -> None:
     control = Control(store, hosts=ScriptedHosts(script={"web-1": failed(changed=True)}))
     own = control.apply(("web-1",))
