@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -18,6 +19,13 @@ from orchestrator.store.tables import AttemptRow, CampaignRow, HostRunRow, table
 CAMPAIGNS = table_of(CampaignRow)
 RUNS = table_of(HostRunRow)
 ATTEMPTS = table_of(AttemptRow)
+
+# statements of every turn are built once: building one takes longer than running it
+_HEADS = select(CAMPAIGNS.c.id, CAMPAIGNS.c.state, CAMPAIGNS.c.version).order_by(
+    CAMPAIGNS.c.created_at, CAMPAIGNS.c.id
+)
+_OPEN_HEADS = _HEADS.where(CAMPAIGNS.c.state.not_in([str(state) for state in FINAL_CAMPAIGN]))
+_INSERT_RUNS, _INSERT_ATTEMPTS = insert(RUNS), insert(ATTEMPTS)
 
 
 def load(connection: Connection, campaign_id: str) -> Campaign | None:
@@ -53,11 +61,7 @@ def version_of(connection: Connection, campaign_id: str) -> int | None:
 
 def heads(connection: Connection, *, final: bool = False) -> tuple[Head, ...]:
     """Give the campaigns that may still have something to do, oldest first; all of them when `final`."""
-    query = select(CAMPAIGNS.c.id, CAMPAIGNS.c.state, CAMPAIGNS.c.version).order_by(
-        CAMPAIGNS.c.created_at, CAMPAIGNS.c.id
-    )
-    if not final:
-        query = query.where(CAMPAIGNS.c.state.not_in([str(state) for state in FINAL_CAMPAIGN]))
+    query = _HEADS if final else _OPEN_HEADS
     return tuple(Head(id=row.id, state=row.state, version=row.version) for row in connection.execute(query))
 
 
@@ -88,8 +92,8 @@ def save(connection: Connection, before: Campaign | None, after: Campaign) -> Ca
 
 
 def _over(connection: Connection, before: Campaign, row: Mapping[str, Any]) -> None:
-    current = (CAMPAIGNS.c.id == before.id) & (CAMPAIGNS.c.version == before.version)
-    if connection.execute(update(CAMPAIGNS).where(current).values(**row)).rowcount != 1:
+    keys = {"key_id": before.id, "key_version": before.version}
+    if connection.execute(_update_campaign(), {**row, **keys}).rowcount != 1:
         raise Conflict(
             f"Campaign {before.id} was changed by someone else since version {before.version} was read",
             hint="Nothing was written; read it again",
@@ -112,7 +116,7 @@ def _save_runs(connection: Connection, before: Campaign | None, after: Campaign)
     if known:
         raise ValueError(f"Campaign {after.id} lost hosts {sorted(known)}; its host list is frozen")
     if new:
-        connection.execute(insert(RUNS), new)
+        connection.execute(_INSERT_RUNS, new)
     if changed:
         connection.execute(_update_runs(), [_keyed(row, ("campaign_id", "host")) for row in changed])
     _save_attempts(connection, after.id, touched)
@@ -138,17 +142,26 @@ def _save_attempts(
             delete(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("key")), [{"key": g} for g in gone]
         )
     if new:
-        connection.execute(insert(ATTEMPTS), new)
+        connection.execute(_INSERT_ATTEMPTS, new)
     if changed:
         connection.execute(_update_attempts(), [_keyed(row, ("id",)) for row in changed])
 
 
+@cache
+def _update_campaign() -> Any:
+    names = [column.name for column in CAMPAIGNS.columns]
+    current = (CAMPAIGNS.c.id == bindparam("key_id")) & (CAMPAIGNS.c.version == bindparam("key_version"))
+    return update(CAMPAIGNS).where(current).values({name: bindparam(name) for name in names})
+
+
+@cache
 def _update_runs() -> Any:
     names = [column.name for column in RUNS.columns if column.name not in {"campaign_id", "host"}]
     own = (RUNS.c.campaign_id == bindparam("key_campaign_id")) & (RUNS.c.host == bindparam("key_host"))
     return update(RUNS).where(own).values({name: bindparam(name) for name in names})
 
 
+@cache
 def _update_attempts() -> Any:
     names = [column.name for column in ATTEMPTS.columns if column.name not in {"id", "campaign_id", "host"}]
     own = ATTEMPTS.c.id == bindparam("key_id")

@@ -24,6 +24,11 @@ LINES = sa.table(
     sa.column("at", Instant()),
 )
 
+# statements of every turn are built once: building one takes longer than running it
+_NEWEST = select(LINES.c.seq, LINES.c.chain).order_by(LINES.c.seq.desc()).limit(1)
+_INSERT = insert(LINES)
+_LAST_SEQ = select(func.coalesce(func.max(EVENTS.c.seq), 0))
+
 
 def append(connection: Connection, entries: Sequence[LogEntry]) -> None:
     """Write these lines; they stand in the log before anything they announce is done.
@@ -32,9 +37,7 @@ def append(connection: Connection, entries: Sequence[LogEntry]) -> None:
     """
     if not entries:
         return
-    newest = connection.execute(
-        select(LINES.c.seq, LINES.c.chain).order_by(LINES.c.seq.desc()).limit(1)
-    ).first()
+    newest = connection.execute(_NEWEST).first()
     seq, chain = (0, GENESIS) if newest is None else (int(newest.seq), str(newest.chain))
     rows: list[dict[str, Any]] = []
     for entry in entries:
@@ -50,7 +53,7 @@ def append(connection: Connection, entries: Sequence[LogEntry]) -> None:
         )
         chain = link(chain, line)
         rows.append({name: getattr(line, name) for name in _NAMES} | {"chain": chain})
-    connection.execute(insert(LINES), rows)
+    connection.execute(_INSERT, rows)
 
 
 _NAMES = ("seq", "campaign_id", "host", "attempt_id", "at", "kind", "data")
@@ -74,7 +77,7 @@ def head(connection: Connection) -> LogHead:
 
 def last_seq(connection: Connection) -> int:
     """Give the number of the newest line; 0 for an empty log."""
-    return int(connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0))).scalar_one())
+    return int(connection.execute(_LAST_SEQ).scalar_one())
 
 
 def after(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from orchestrator.store.errors import Deposed
 from orchestrator.store.tables import OrchestratorRow, table_of
@@ -14,6 +14,9 @@ LEAD = table_of(OrchestratorRow)
 
 #: the only row
 _ONE = 1
+# built once: they are part of every write
+_LEADS = select(LEAD.c.epoch, LEAD.c.owner).where(LEAD.c.id == _ONE).with_for_update()
+_EXTEND = update(LEAD).where(LEAD.c.id == _ONE).values(expires_at=bindparam("until"))
 
 
 def take(
@@ -39,8 +42,7 @@ def take(
 
 def check(connection: Connection, epoch: int) -> None:
     """Refuse to go on unless the lead still has this epoch; locks the row, so writers come one by one."""
-    query = select(LEAD.c.epoch, LEAD.c.owner).where(LEAD.c.id == _ONE).with_for_update()
-    row = connection.execute(query).first()
+    row = connection.execute(_LEADS).first()
     if row is None or int(row.epoch) != epoch:
         owner = "nobody" if row is None else row.owner
         raise Deposed(
@@ -52,7 +54,7 @@ def check(connection: Connection, epoch: int) -> None:
 def renew(connection: Connection, epoch: int, now: datetime, ttl: timedelta) -> None:
     """Hold the lead for another while; Deposed when it was lost."""
     check(connection, epoch)
-    connection.execute(update(LEAD).where(LEAD.c.id == _ONE).values(expires_at=now + ttl))
+    connection.execute(_EXTEND, {"until": now + ttl})
 
 
 def give_up(connection: Connection, epoch: int, now: datetime) -> None:

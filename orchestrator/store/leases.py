@@ -15,6 +15,9 @@ from orchestrator.store.tables import HostRunRow, LeaseRow, table_of
 LEASES = table_of(LeaseRow)
 RUNS = table_of(HostRunRow)
 
+#: built once: it is asked in every turn
+_ALL = select(LEASES).order_by(LEASES.c.host)
+
 
 def listed(connection: Connection) -> tuple[Lease, ...]:
     """Give every lease, by host."""
@@ -27,7 +30,7 @@ def listed(connection: Connection) -> tuple[Lease, ...]:
             since=row.since,
             reason=row.reason,
         )
-        for row in connection.execute(select(LEASES).order_by(LEASES.c.host))
+        for row in connection.execute(_ALL)
     )
 
 

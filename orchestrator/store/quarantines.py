@@ -15,12 +15,16 @@ from orchestrator.store.tables import QuarantineRow, table_of
 QUARANTINES = table_of(QuarantineRow)
 
 _HOLDS = QUARANTINES.c.released_at.is_(None)
+#: built once: it is asked in every turn
+_HOLDING = select(QUARANTINES).where(_HOLDS).order_by(QUARANTINES.c.id)
 
 
 def listed(connection: Connection, since: datetime | None) -> tuple[Quarantine, ...]:
     """Give those that hold, and those released after that instant, oldest first."""
-    wanted = _HOLDS if since is None else _HOLDS | (QUARANTINES.c.released_at > since)
-    query = select(QUARANTINES).where(wanted).order_by(QUARANTINES.c.id)
+    query = _HOLDING
+    if since is not None:
+        wanted = _HOLDS | (QUARANTINES.c.released_at > since)
+        query = select(QUARANTINES).where(wanted).order_by(QUARANTINES.c.id)
     return tuple(_read(row) for row in connection.execute(query))
 
 

@@ -9,6 +9,9 @@ from orchestrator.store.tables import KillSwitchRow, table_of
 
 SWITCHES = table_of(KillSwitchRow)
 
+#: built once: it is asked in every turn
+_ALL = select(SWITCHES).order_by(SWITCHES.c.id)
+
 
 def listed(connection: Connection) -> tuple[Switch, ...]:
     """Give every switch that was ever thrown, oldest first: people throw them, so the list stays short."""
@@ -23,7 +26,7 @@ def listed(connection: Connection) -> tuple[Switch, ...]:
             released_by=row.released_by,
             release_reason=row.release_reason,
         )
-        for row in connection.execute(select(SWITCHES).order_by(SWITCHES.c.id))
+        for row in connection.execute(_ALL)
     )
 
 
