@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.campaign.words import plural
 from orchestrator.cli.operate import HostName, Must, given_reason, path_of
 from orchestrator.cli.session import Session, command
 
@@ -46,7 +47,7 @@ def quarantined(
         return
     _print(session, found, datetime.now(tz=UTC))
     session.say(
-        f"{len(found)} hosts are quarantined. After a look at one: dockwave hosts release HOST --reason TEXT"
+        f"Quarantined: {plural(len(found), 'host')}. After a look at one: dockwave hosts release HOST --reason TEXT"
     )
 
 

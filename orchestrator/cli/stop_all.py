@@ -99,4 +99,4 @@ def _list(session: Session, output: str) -> None:
         cells = (item[key] for key in ("target", "name", "by", "at", "reason", "release"))
         table.add_row(*(plain(str(cell)) for cell in cells))
     session.print(table)
-    session.say(f"{len(switches)} kill switches hold.")
+    session.say(f"Kill switches that hold: {len(switches)}")
