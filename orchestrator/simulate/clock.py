@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-#: where every simulation begins
+#: where a simulation begins unless it is told otherwise: a Monday morning
 BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -19,17 +19,18 @@ class Clock:
     true_s: float = 0.0
     #: how far the orchestrator's clock is ahead
     wrong_s: float = 0.0
+    begin: datetime = BEGIN
     _waiting: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
 
     def __call__(self) -> datetime:
         """Give the time on the orchestrator's clock."""
-        return BEGIN + timedelta(seconds=self.true_s + self.wrong_s)
+        return self.begin + timedelta(seconds=self.true_s + self.wrong_s)
 
     @property
     def true(self) -> datetime:
         """The true time, which is on the clocks of hosts."""
-        return BEGIN + timedelta(seconds=self.true_s)
+        return self.begin + timedelta(seconds=self.true_s)
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
         """Let this happen then; what is due at the same instant happens in the order it was asked for."""

@@ -15,7 +15,7 @@ from tasks.wire import Order, Report, ReportKind
 
 #: what every scripted host would do: one step that can be taken back
 DRAFT = Draft(steps=(RunStep(key="restart", title="restart the engine", argv=("true",)),), summary="restart")
-_PLAN = DRAFT.model_dump(mode="json")
+_WOULD = HostResult(outcome=Outcome.OK, plan=DRAFT.model_dump(mode="json"))
 
 
 class How(StrEnum):
@@ -66,6 +66,8 @@ class SimHost:
     effects: Counter[tuple[str, bool]] = field(default_factory=Counter)
     #: no connection
     dark: bool = False
+    #: what it says when it is asked what would be done
+    dry_run: HostResult = _WOULD
 
     def running(self) -> Entry | None:
         """The attempt whose end is not in the journal."""
@@ -74,7 +76,7 @@ class SimHost:
     def take(self, order: Order, now: datetime) -> tuple[Report | None, Entry | None]:
         """Judge an order as a worker does; gives the answer, and the entry whose work begins or goes on now."""
         if order.mode is Mode.PLAN:
-            return self.say(order, ReportKind.RESULT, HostResult(outcome=Outcome.OK, plan=_PLAN)), None
+            return self.say(order, ReportKind.RESULT, self.dry_run), None
         if order.mode is Mode.CHECK:
             return self.say(order, ReportKind.RESULT, self._checked()), None
         known = self.journal.get(order.attempt_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.inbox import Delivery, Item
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.orders import Sending
@@ -45,12 +46,15 @@ class Plane:
         clock: Clock,
         publish: Callable[[Sequence[Sending]], None],
         new_id: Callable[[], str],
+        *,
+        ask: Callable[[Sequence[GateQuestion]], None] | None = None,
+        channels: Collection[str] = (),
     ) -> None:
-        """Start it; it leads when it can."""
+        """Start it; it leads when it can. `ask` is told which gates are to be asked."""
         bulletin = Bulletin()
         self.name = name
         self.lead = Lead(store, owner=name, now=clock)
-        self.reconciler = Reconciler(store, self.lead, Outbox(publish), now=clock, bulletin=bulletin)
+        self.reconciler = Reconciler(store, self.lead, Outbox(publish), now=clock, bulletin=bulletin, ask=ask)
         self.up = True
         self._service = Service(
             store,
@@ -60,6 +64,7 @@ class Plane:
             wake=self.reconciler.wake,
             cached=self.reconciler.cached,
             new_id=new_id,
+            channels=channels,
         )
         self._open: list[tuple[Report, Delivery]] = []
 
@@ -72,10 +77,9 @@ class Plane:
 
     def say(self, reports: Sequence[Report]) -> None:
         """Hand these to the loop."""
-        for report in reports:
-            delivery = Delivery(open=1)
-            self._open.append((report, delivery))
-            self.reconciler.inbox.put_back([*self.reconciler.inbox.take(), Item(report, delivery)])
+        new = [(report, Delivery(open=1)) for report in reports]
+        self._open += new
+        self.reconciler.inbox.put_back([*self.reconciler.inbox.take(), *(Item(*item) for item in new)])
 
     def unsettled(self) -> list[Report]:
         """Give the reports it did not commit: the broker has them still."""

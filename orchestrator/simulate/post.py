@@ -33,6 +33,8 @@ class Weather:
     killed: float = 0.0
     #: seconds a change takes
     work_s: tuple[float, float] = (2.0, 12.0)
+    #: part of the orders to hosts without a connection whose gateway says so; the others are never heard of
+    told: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Post:
     def _deliver(self, order: Order) -> None:
         host = self._hosts[order.host.name]
         if host.dark and order.mode is not Mode.PLAN:
-            if self._dice.chance(0.5):
+            if self._dice.chance(self.weather.told):
                 self._send(host.say(order, ReportKind.RESULT, _UNREACHABLE))
             return
         answer, entry = host.take(order, self._clock.true)
