@@ -79,11 +79,11 @@ class Control:
         self._names = count(1)
         self.restart()
 
-    def restart(self) -> None:
-        """Forget everything that is not in SQL, messages under way included."""
-        self.outbox = Outbox()
-        self.lead = Lead(self.store, owner=f"test{next(self._names)}", now=self.clock)
-        self.clock.turn(20)
+    def restart(self, dead_s: float = 20) -> None:
+        """Forget everything that is not in SQL, messages under way included; start again so many seconds later."""
+        self.outbox = self._outbox()
+        self.lead = Lead(self.store, owner=self._owner(next(self._names)), now=self.clock)
+        self.clock.turn(dead_s)
         bulletin = Bulletin()
         #: gates that were to be asked
         self.questions: list[GateQuestion] = []
@@ -107,6 +107,12 @@ class Control:
             new_id=lambda: next(ids),
             channels=self.channels,
         )
+
+    def _outbox(self) -> Outbox:
+        return Outbox()
+
+    def _owner(self, number: int) -> str:
+        return f"test{number}"
 
     def say(self, *received: Received) -> Delivery:
         """Put these in the inbox without waiting for them."""
