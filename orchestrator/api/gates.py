@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body
-from orchestrator.campaign.gate import Gate, GateKind, Moment
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Times = Annotated[int, Field(strict=True, ge=0, le=1000)]
@@ -28,6 +28,9 @@ class GateBody(Body):
     timeout_s: Annotated[float, Field(ge=1, le=600, allow_inf_nan=False)] = 10.0
     failures: _Times = 0
     errors: _Times = 2
+    inconclusive: _Times = 0
+    passes: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
+    action: GateAction = GateAction.HALT
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -56,4 +59,7 @@ class GateBody(Body):
             timeout_s=self.timeout_s,
             failures=self.failures,
             errors=self.errors,
+            inconclusive=self.inconclusive,
+            passes=self.passes,
+            action=self.action,
         )

@@ -11,7 +11,15 @@ from orchestrator.api.body import Body, reader
 from orchestrator.api.campaigns import Reference
 from orchestrator.api.contract import Service
 from orchestrator.api.plans import Seconds, Slots, Text, WaveNumber
-from orchestrator.campaign.events import OperatorEvent, PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
+from orchestrator.campaign.events import (
+    OperatorEvent,
+    OverrideAsked,
+    PauseAsked,
+    ResumeAsked,
+    RollbackAsked,
+    SkipAsked,
+)
+from orchestrator.campaign.waves import MAX_COUNT
 from orchestrator.service.retrying import DEFAULT, Left, Retry
 from orchestrator.service.undoing import Undo
 from orchestrator.store.records import Lease
@@ -42,6 +50,13 @@ class ReasonBody(WhoBody):
     """What a person vouches for needs a reason."""
 
     reason: Annotated[Text, Field(min_length=1)]
+
+
+class OverrideBody(ReasonBody):
+    """Which gate is let pass, and for which wave; 0 for the campaign and the background."""
+
+    gate: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+    wave: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 
 
 class RetryBody(WhoBody):
@@ -92,6 +107,14 @@ def router(service: Service) -> APIRouter:
     def skip(reference: Reference, body: Annotated[SkipBody, Depends(reader(SkipBody))]) -> dict[str, str]:
         """Leave out one host that was not started; repeating it changes nothing."""
         return operate(reference, SkipAsked(host=body.host, by=body.by, reason=body.reason))
+
+    @routes.post("/campaigns/{reference}/override-gate", status_code=202)
+    def override_gate(
+        reference: Reference, body: Annotated[OverrideBody, Depends(reader(OverrideBody))]
+    ) -> dict[str, str]:
+        """Let the campaign go on although this gate is closed; repeating it changes nothing."""
+        event = OverrideAsked(gate=body.gate, wave=body.wave, by=body.by, reason=body.reason)
+        return operate(reference, event)
 
     @routes.post("/campaigns/{reference}/rollback", status_code=202)
     def rollback(reference: Reference, body: Annotated[WhoBody, Depends(reader(WhoBody))]) -> dict[str, str]:

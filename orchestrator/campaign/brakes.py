@@ -15,7 +15,7 @@ from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import Moment
-from orchestrator.campaign.gates import needed
+from orchestrator.campaign.gate_words import closed_gates, closed_words
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.window_words import instant_words
 from orchestrator.campaign.windows import Closed, Open, fits, open_at
@@ -91,20 +91,13 @@ def _thrown_switches(around: Surroundings) -> Iterator[Brake]:
 
 def _closed_gates(campaign: Campaign, now: datetime) -> Iterator[Brake]:
     """A gate that has not passed, or not lately, holds the next wave; one in the background holds every start."""
-    for item in needed(campaign):
-        if item.is_open(now):
-            continue
-        state = item.state
-        said = (
-            f"it said {state.verdict.value}: {state.detail}"
-            if state and state.verdict
-            else "it is being asked"
-        )
+    for item in closed_gates(campaign, now):
         yield Brake(
             reach=Reach.START if item.gate.at is Moment.BACKGROUND else Reach.WAVE,
-            text=f"{item.text} is closed: {said}",
-            until=item.due(),
-            hint="It is asked again by itself",
+            text=closed_words(item, now),
+            until=item.due(now),
+            hint="It is asked again by itself; `dockwave override-gate "
+            f"{campaign.id} {item.gate.name} --reason TEXT` opens it for once",
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from orchestrator.campaign.gate import GateState
+from orchestrator.campaign.gate import GateState, Override
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.usual import Usual
@@ -43,6 +43,8 @@ class Stop:
     hosts: tuple[str, ...]
     at: datetime
     action: StopAction | None = None
+    #: waves that go back because of it, beside those of its hosts
+    waves: tuple[int, ...] = ()
     #: who, for an operator's action
     by: str = "dockwave"
     #: when a person resumed the campaign that this stop had paused; None while it stands
@@ -175,6 +177,8 @@ class Campaign:
     notices: tuple[Notice, ...] = ()
     #: gates that were asked, the latest question last
     gates: tuple[GateState, ...] = ()
+    #: gates a person let pass, each for one wave
+    overrides: tuple[Override, ...] = ()
     #: how long the procedure took on hosts before, as known when it was planned; None = no history
     usual: Usual | None = None
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts

@@ -148,9 +148,27 @@ class DenyAsked:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideAsked:
+    """A person lets the campaign go on although one gate is closed."""
+
+    gate: str
+    #: the wave it holds; 0 for the campaign and the background
+    wave: int
+    by: str
+    reason: str
+
+
 #: what people ask of a campaign that was applied
 OperatorEvent: TypeAlias = (
-    AbortAsked | PauseAsked | ResumeAsked | SkipAsked | RollbackAsked | ApproveAsked | DenyAsked
+    AbortAsked
+    | PauseAsked
+    | ResumeAsked
+    | SkipAsked
+    | RollbackAsked
+    | ApproveAsked
+    | DenyAsked
+    | OverrideAsked
 )
 
 Event: TypeAlias = (

@@ -39,6 +39,17 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+class GateAction(StrEnum):
+    """What a gate does that failed more often than tolerated."""
+
+    PAUSE = "pause"
+    HALT = "halt"
+    #: bring back every changed host of the wave at work, or of the last one, then halt
+    ROLLBACK_WAVE = "rollback-wave"
+    #: bring back every changed host of the campaign, then halt
+    ROLLBACK_CAMPAIGN = "rollback-campaign"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """One question, when it is asked, and how often it may be answered badly."""
@@ -56,10 +67,24 @@ class Gate:
     every_s: float = 30.0
     #: seconds one answer may take
     timeout_s: float = 10.0
-    #: fails tolerated for one wave (background: for the campaign); one more halts
+    #: fails tolerated for one wave (background: for the campaign); one more does what `action` says
     failures: int = 0
     #: errors in a row tolerated; one more pauses
     errors: int = 2
+    #: inconclusive answers tolerated, likewise; one more pauses
+    inconclusive: int = 0
+    #: passes in a row that open it
+    passes: int = 1
+    action: GateAction = GateAction.HALT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One answer: when it was asked for, when it came, and what it was."""
+
+    asked_at: datetime
+    at: datetime
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,4 +100,24 @@ class GateState:
     verdict: Verdict | None = None
     detail: str = ""
     fails: int = 0
+    #: in a row
     errors: int = 0
+    doubts: int = 0
+    #: in a row
+    passes: int = 0
+    #: the answer before, while one to the last question is awaited
+    last: Said | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """One person's word that the campaign may go on although this gate is closed; it opens no other."""
+
+    gate: str
+    #: the wave it opens or follows; 0 for the campaign and the background
+    wave: int
+    by: str
+    reason: str
+    at: datetime
+    #: what the gate had said: it stays so in the log
+    said: str = ""

@@ -1,7 +1,8 @@
 """Which gates hold a campaign now, which are to be asked, and which stop it.
 
-Only a pass that is not older than `every` opens a gate; a fail above its limit halts, errors above theirs and an
-inconclusive answer pause for a person. A paused campaign asks nothing; once resumed it asks afresh.
+Only passes open a gate, so many in a row as it asks for, and only as long as the last one is fresh. More fails than
+tolerated do what the gate says; more errors, and more inconclusive answers, pause for a person. A paused campaign
+asks nothing; once resumed it asks afresh. What a person overrode is open, and is not asked.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, Stop
-from orchestrator.campaign.durations import words
 from orchestrator.campaign.events import AskGate, GateAnswered
-from orchestrator.campaign.gate import Gate, GateState, Moment, Verdict
+from orchestrator.campaign.gate import Gate, GateAction, GateState, Moment, Override, Said, Verdict
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_HOST, CampaignState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
@@ -31,30 +31,27 @@ class NeededGate:
     state: GateState | None
     #: answers to questions asked before this instant prove nothing
     since: datetime | None = None
-
-    def opens_until(self) -> datetime | None:
-        """Until when it is open; None when it is closed."""
-        state = self.state
-        if state is None or state.verdict is not Verdict.PASS or state.answered_at is None:
-            return None
-        if self.since is not None and state.asked_at < self.since:
-            return None
-        return state.asked_at + timedelta(seconds=self.gate.every_s)
+    #: a person's word that opens it
+    override: Override | None = None
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it has passed, not too long ago."""
-        until = self.opens_until()
+        """Whether it has passed, not too long ago, or a person let it pass."""
+        if self.override is not None:
+            return True
+        until = self._opens_until()
         return until is not None and now < until
 
-    def due(self) -> datetime | None:
-        """When it is to be asked; None = at once."""
+    def due(self, now: datetime) -> datetime | None:
+        """When it is to be asked next; this instant = at once, None = never."""
         state = self.state
+        if self.override is not None:
+            return None
         if state is None:
-            return None
+            return now
         if state.answered_at is None:
-            return state.asked_at + timedelta(seconds=self.gate.timeout_s + PATIENCE_S)
-        if state.verdict is Verdict.PASS and self.opens_until() is None:
-            return None
+            return state.asked_at + self._patience
+        if self.since is not None and state.verdict is Verdict.PASS and state.asked_at < self.since:
+            return now
         return state.asked_at + timedelta(seconds=self.gate.every_s)
 
     @property
@@ -67,6 +64,27 @@ class NeededGate:
             Moment.BACKGROUND: "in the background",
         }[self.gate.at]
         return f"gate {self.gate.name} {place}"
+
+    @property
+    def _patience(self) -> timedelta:
+        return timedelta(seconds=self.gate.timeout_s + PATIENCE_S)
+
+    def _opens_until(self) -> datetime | None:
+        """Until when its passes hold; None when they do not."""
+        state = self.state
+        if state is None or state.passes < self.gate.passes:
+            return None
+        if state.verdict is Verdict.PASS:
+            asked_at = state.asked_at
+        elif state.last is not None and state.last.verdict is Verdict.PASS:
+            asked_at = state.last.asked_at
+        else:
+            return None
+        if self.since is not None and asked_at < self.since:
+            return None
+        until = asked_at + timedelta(seconds=self.gate.every_s)
+        # in the background its last answer holds while it is asked again, for as long as an answer may take
+        return until + self._patience if self.gate.at is Moment.BACKGROUND else until
 
 
 def needed(campaign: Campaign) -> tuple[NeededGate, ...]:
@@ -84,10 +102,10 @@ def ask_gates(campaign: Campaign, now: datetime) -> tuple[tuple[AskGate, ...], t
     asks: list[AskGate] = []
     instants: list[datetime] = []
     for item in needed(campaign):
-        due = item.due()
-        if due is None or due <= now:
+        due = item.due(now)
+        if due is not None and due <= now:
             asks.append(AskGate(gate=item.gate.name, wave=item.wave))
-        else:
+        elif due is not None:
             instants.append(due)
     return tuple(asks), tuple(instants)
 
@@ -99,15 +117,25 @@ def gate_stop(campaign: Campaign, now: datetime) -> Stop | None:
     over = [(item, verdict) for item in needed(campaign) if (verdict := _over(item)) is not None]
     if not over:
         return None
-    actions = [StopAction.HALT if verdict is Verdict.FAIL else StopAction.PAUSE for _, verdict in over]
+    actions = [
+        StopAction(item.gate.action.value) if verdict is Verdict.FAIL else StopAction.PAUSE
+        for item, verdict in over
+    ]
+    action = max(actions, key=lambda action: SEVERITY[action])
     return Stop(
         rule="; ".join(f"{item.text}: {verdict.value}" for item, verdict in over),
-        limit="; ".join(_limit(item.gate, verdict) for item, verdict in over),
+        limit="; ".join(limit_words(item.gate, verdict) for item, verdict in over),
         observed="; ".join(item.state.detail if item.state else "" for item, _ in over),
         hosts=(),
+        waves=returned_waves(campaign, action),
         at=now,
-        action=max(actions, key=lambda action: SEVERITY[action]),
+        action=action,
     )
+
+
+def returned_waves(campaign: Campaign, action: StopAction) -> tuple[int, ...]:
+    """The wave that goes back when a gate says so: the one at work, or the last one."""
+    return (campaign.wave,) if action is StopAction.ROLLBACK_WAVE and campaign.wave else ()
 
 
 def answered(campaign: Campaign, event: GateAnswered, now: datetime) -> Campaign:
@@ -115,24 +143,29 @@ def answered(campaign: Campaign, event: GateAnswered, now: datetime) -> Campaign
     state = state_of(campaign, event.gate, event.wave)
     if state is None or state.answered_at is not None or state.asked_at != event.asked_at:
         return campaign
-    error = event.verdict is Verdict.ERROR
     after = replace(
         state,
         answered_at=now,
         verdict=event.verdict,
         detail=event.detail,
         fails=state.fails + (event.verdict is Verdict.FAIL),
-        errors=state.errors + 1 if error else 0,
+        errors=state.errors + 1 if event.verdict is Verdict.ERROR else 0,
+        doubts=state.doubts + (event.verdict is Verdict.INCONCLUSIVE),
+        passes=state.passes + 1 if event.verdict is Verdict.PASS else 0,
+        last=None,
     )
-    return _with(campaign, after)
+    return with_state(campaign, after)
 
 
 def asked(campaign: Campaign, action: AskGate, now: datetime) -> Campaign:
     """The campaign that awaits an answer to this question."""
     old = state_of(campaign, action.gate, action.wave)
     if old is None:
-        return _with(campaign, GateState(gate=action.gate, wave=action.wave, asked_at=now))
-    return _with(campaign, replace(old, asked_at=now, answered_at=None, verdict=None))
+        return with_state(campaign, GateState(gate=action.gate, wave=action.wave, asked_at=now))
+    last = old.last
+    if old.answered_at is not None and old.verdict is not None:
+        last = Said(asked_at=old.asked_at, at=old.answered_at, verdict=old.verdict)
+    return with_state(campaign, replace(old, asked_at=now, answered_at=None, verdict=None, last=last))
 
 
 def afresh(campaign: Campaign) -> Campaign:
@@ -145,34 +178,35 @@ def state_of(campaign: Campaign, gate: str, wave: int) -> GateState | None:
     return next((item for item in campaign.gates if item.gate == gate and item.wave == wave), None)
 
 
-def gate_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
-    """Every gate that was asked, with its last answer and age."""
-    lines = []
-    for item in campaign.gates:
-        place = f" wave {item.wave}" if item.wave else ""
-        if item.answered_at is None or item.verdict is None:
-            answer = f"being asked; last it said: {item.detail}" if item.detail else "being asked"
-        else:
-            age = words(max(int((now - item.answered_at).total_seconds()), 0))
-            answer = f"{item.verdict.value}, {age} ago: {item.detail}"
-        lines.append(f"gate {item.gate}{place}: {answer}")
-    return tuple(lines)
+def override_of(campaign: Campaign, gate: str, wave: int) -> Override | None:
+    """A person's word that opened this gate for this wave."""
+    return next((item for item in campaign.overrides if item.gate == gate and item.wave == wave), None)
 
 
-def gate_words(campaign: Campaign) -> Iterator[str]:
-    """The gates in words, one line each."""
-    when = {
-        Moment.CAMPAIGN: "before the first wave",
-        Moment.WAVE: "before each wave",
-        Moment.BACKGROUND: "in the background",
-        Moment.AFTER_WAVE: "after each wave",
-    }
-    for gate in campaign.policy.gates:
-        target = gate.url or " ".join(gate.argv)
-        yield (
-            f"gate {gate.name} {when[gate.at]}: asks {target[:200]} every {words(gate.every_s)}; "
-            f"{_limit(gate, Verdict.FAIL)}; {_limit(gate, Verdict.ERROR)}"
-        )
+def with_state(campaign: Campaign, state: GateState) -> Campaign:
+    """The campaign in which the gate stands so."""
+    rest = tuple(item for item in campaign.gates if (item.gate, item.wave) != (state.gate, state.wave))
+    return replace(campaign, gates=(*rest, state))
+
+
+def limit_words(gate: Gate, verdict: Verdict) -> str:
+    """How many such answers are tolerated, and what one more does."""
+    if verdict is Verdict.FAIL:
+        return f"{gate.failures} fails tolerated, one more {ACTIONS[gate.action]}"
+    if verdict is Verdict.ERROR:
+        return f"{gate.errors} errors in a row tolerated, one more pauses"
+    if gate.inconclusive:
+        return f"{gate.inconclusive} inconclusive answers tolerated, one more pauses for a person"
+    return "an inconclusive answer pauses for a person"
+
+
+#: what one fail too many does, in words
+ACTIONS = {
+    GateAction.PAUSE: "pauses",
+    GateAction.HALT: "halts",
+    GateAction.ROLLBACK_WAVE: "brings the wave back and halts",
+    GateAction.ROLLBACK_CAMPAIGN: "brings every changed host back and halts",
+}
 
 
 def _needed(campaign: Campaign) -> Iterator[NeededGate]:
@@ -193,29 +227,22 @@ def _needed(campaign: Campaign) -> Iterator[NeededGate]:
 
 
 def _need(campaign: Campaign, gate: Gate, wave: int, since: datetime | None = None) -> NeededGate:
-    return NeededGate(gate=gate, wave=wave, state=state_of(campaign, gate.name, wave), since=since)
+    return NeededGate(
+        gate=gate,
+        wave=wave,
+        state=state_of(campaign, gate.name, wave),
+        since=since,
+        override=override_of(campaign, gate.name, wave),
+    )
 
 
 def _over(item: NeededGate) -> Verdict | None:
     """What its answers come to when they are above its limits."""
     state = item.state
-    if state is None or state.answered_at is None:
+    if state is None or state.answered_at is None or item.override is not None:
         return None
     if state.fails > item.gate.failures:
         return Verdict.FAIL
     if state.errors > item.gate.errors:
         return Verdict.ERROR
-    return Verdict.INCONCLUSIVE if state.verdict is Verdict.INCONCLUSIVE else None
-
-
-def _limit(gate: Gate, verdict: Verdict) -> str:
-    if verdict is Verdict.FAIL:
-        return f"{gate.failures} fails tolerated, one more halts"
-    if verdict is Verdict.ERROR:
-        return f"{gate.errors} errors in a row tolerated, one more pauses"
-    return "an inconclusive answer pauses for a person"
-
-
-def _with(campaign: Campaign, state: GateState) -> Campaign:
-    rest = tuple(item for item in campaign.gates if (item.gate, item.wave) != (state.gate, state.wave))
-    return replace(campaign, gates=(*rest, state))
+    return Verdict.INCONCLUSIVE if state.doubts > item.gate.inconclusive else None

@@ -16,6 +16,7 @@ from orchestrator.campaign.events import (
     DenyAsked,
     Event,
     GateAnswered,
+    OverrideAsked,
     PauseAsked,
     ResumeAsked,
     RollbackAsked,
@@ -26,7 +27,16 @@ from orchestrator.campaign.gates import answered
 from orchestrator.campaign.operators import ask
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 
-_ASKED = (AbortAsked, PauseAsked, ResumeAsked, SkipAsked, RollbackAsked, ApproveAsked, DenyAsked)
+_ASKED = (
+    AbortAsked,
+    PauseAsked,
+    ResumeAsked,
+    SkipAsked,
+    RollbackAsked,
+    ApproveAsked,
+    DenyAsked,
+    OverrideAsked,
+)
 
 
 def observe(campaign: Campaign, event: Event, now: datetime) -> Campaign:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign import approval, moves
+from orchestrator.campaign import approval, moves, overriding
 from orchestrator.campaign.approval import Objection
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, Stop
@@ -19,6 +19,7 @@ from orchestrator.campaign.events import (
     ApproveAsked,
     DenyAsked,
     OperatorEvent,
+    OverrideAsked,
     PauseAsked,
     ResumeAsked,
     RollbackAsked,
@@ -52,6 +53,8 @@ def ask(campaign: Campaign, event: OperatorEvent, now: datetime) -> Campaign:
         return _resume(campaign, event, now)
     if isinstance(event, SkipAsked):
         return _skip(campaign, event, now)
+    if isinstance(event, OverrideAsked):
+        return overriding.override(campaign, event, now)
     return moves.tidy(stop_now(campaign, _rollback(campaign, event, now), now), now)
 
 
@@ -80,6 +83,8 @@ def objection(campaign: Campaign, event: OperatorEvent, now: datetime) -> Object
             reason=f"Campaign {campaign.id} starts nothing new any more ({why}), so there is nothing to {word}",
             hint=show,
         )
+    if isinstance(event, OverrideAsked):
+        return overriding.objection(campaign, event, now)
     return _no_skip(campaign, event) if isinstance(event, SkipAsked) else None
 
 
@@ -88,6 +93,7 @@ _WORDS: dict[type[OperatorEvent], str] = {
     ResumeAsked: "resume",
     SkipAsked: "skip",
     RollbackAsked: "roll back",
+    OverrideAsked: "override",
 }
 
 
@@ -103,6 +109,8 @@ def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
         return any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
     if isinstance(event, ApproveAsked | DenyAsked):
         return approval.done_before(campaign, event)
+    if isinstance(event, OverrideAsked):
+        return overriding.done_before(campaign, event)
     run = campaign.run_of(event.host)
     return campaign.state not in _PLANS and run is not None and run.state is HostState.SKIPPED
 

@@ -155,7 +155,7 @@ def waves_to_return(campaign: Campaign, stop: Stop) -> tuple[int, ...]:
         return tuple(range(1, campaign.wave + 1))
     if stop.action is StopAction.ROLLBACK_WAVE:
         guilty = {run.wave for run in campaign.runs if run.host.name in frozenset(stop.hosts)}
-        return tuple(sorted(guilty))
+        return tuple(sorted(guilty | set(stop.waves)))
     return ()
 
 

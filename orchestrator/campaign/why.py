@@ -149,6 +149,8 @@ def _done(campaign: Campaign) -> Iterator[str]:
             yield f"resumed by {stop.lifted_by} after {stop.rule} ({stop.observed}); {speaks}"
     if campaign.approvals:
         yield f"approved by {', '.join(approvers(campaign))}"
+    for item in campaign.overrides:
+        yield f"gate {item.gate} overridden by {item.by}: {item.reason}"
     asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]
     if asked and campaign.state not in FINAL_CAMPAIGN:
         yield f"the journals of {names(asked)} are being asked what became of the attempt"

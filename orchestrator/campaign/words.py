@@ -12,7 +12,7 @@ from orchestrator.campaign.approval import approval_words
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.disruption import budget_words
-from orchestrator.campaign.gates import gate_words
+from orchestrator.campaign.gate_words import gate_words
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.campaign.gate import GateKind, Moment
+from orchestrator.campaign.gate import GateAction, GateKind, Moment
 from orchestrator.campaignfile import values
 from orchestrator.documents.model import Record
 from orchestrator.documents.problems import Flaw
@@ -46,10 +46,19 @@ class Gate(Record):
         default=None, description="How long one answer may take."
     )
     failures: Annotated[int, *values.count("failures", 0, 1000)] | None = Field(
-        default=None, description="Answers fail tolerated before it closes."
+        default=None, description="Fails tolerated; one more does what action says."
     )
     errors: Annotated[int, *values.count("errors", 0, 1000)] | None = Field(
-        default=None, description="Errors, and answers without data, tolerated."
+        default=None, description="Errors, and answers without data, tolerated in a row; one more pauses."
+    )
+    inconclusive: Annotated[int, *values.count("inconclusive", 0, 1000)] | None = Field(
+        default=None, description="Inconclusive answers tolerated; one more pauses."
+    )
+    passes: Annotated[int, *values.count("passes", 1, 100)] | None = Field(
+        default=None, description="Passes in a row that open it."
+    )
+    action: Annotated[str, *values.choice("action", GateAction)] | None = Field(
+        default=None, description="What one fail too many does; halt by default."
     )
 
     @model_validator(mode="after")

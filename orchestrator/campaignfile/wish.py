@@ -95,6 +95,9 @@ def _gate(gate: Gate) -> dict[str, Any]:
         "timeout_s": gate.timeout,
         "failures": gate.failures,
         "errors": gate.errors,
+        "inconclusive": gate.inconclusive,
+        "passes": gate.passes,
+        "action": gate.action,
     }
     return {key: value for key, value in given.items() if value is not None}
 

@@ -76,6 +76,29 @@ def skip(session: Session, campaign: Reference, host: HostName, reason: Must) ->
 
 
 @command
+def override_gate(
+    session: Session,
+    campaign: Reference,
+    gate: Annotated[str, typer.Argument(metavar="GATE", help="Name of the gate, as `why` tells it: http-1.")],
+    reason: Must,
+) -> None:
+    """Let a campaign go on although this gate is closed: for the wave it holds now, and no other gate."""
+    view = session.client.campaign(campaign, full=False)
+    name = gate.strip().lower()
+    waves = [item.wave for item in view.closed_gates if item.gate == name]
+    # repeating it is no mistake: it means what was let pass before
+    waves += [item.wave for item in reversed(view.overrides) if item.gate == name]
+    wave = waves[0] if waves else 0
+    _act(session, view.id, "override-gate", given_reason(reason), gate=name, wave=wave)
+    paused = view.state == "PAUSED"
+    session.say(
+        f"Gate {name} counts as open. Let it go on with: dockwave resume {view.id}"
+        if paused
+        else f"Gate {name} counts as open. Follow it with: dockwave watch {view.id}"
+    )
+
+
+@command
 def rollback(
     session: Session,
     campaign: Reference,

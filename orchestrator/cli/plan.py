@@ -68,6 +68,13 @@ Blackout = Annotated[
 Approval = Annotated[
     str | None, typer.Option(metavar="N:GROUP", help="Who must agree first: 2:sre, '2 of 3:sre'.")
 ]
+Gate = Annotated[
+    list[str],
+    typer.Option(
+        metavar="KIND KEY=VALUE...",
+        help="What is asked before going on: 'http url=http://shop/health at=wave'; repeatable.",
+    ),
+]
 Notify = Annotated[
     list[str],
     typer.Option(metavar="CHANNEL:EVENT,...", help="Who is told: 'ops:paused,halted,finished'; repeatable."),
@@ -107,6 +114,7 @@ def plan(
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
+    gate: Gate = [],  # noqa: B006 - typer copies it
     notify: Notify = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
@@ -174,6 +182,7 @@ def run(
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
+    gate: Gate = [],  # noqa: B006 - typer copies it
     notify: Notify = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = None,
@@ -204,7 +213,7 @@ def _asked(values: dict[str, Any]) -> Any:
     from orchestrator.cli.request import Asked
 
     wanted = {name: values[name] for name in Asked.__dataclass_fields__ if name in values}
-    names = ("inventory", "set_", "options", "window", "blackout", "notify")
+    names = ("inventory", "set_", "options", "window", "blackout", "gate", "notify")
     lists = {name: tuple(values[name]) for name in names}
     return Asked(**(wanted | lists))
 

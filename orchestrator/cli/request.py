@@ -16,6 +16,7 @@ from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_
 from orchestrator.campaignfile.load import Campaign, load_campaign_file
 from orchestrator.campaignfile.wish import wish_of
 from orchestrator.cli.flags import duration, settings_of, whole
+from orchestrator.cli.gate_flag import gate_text
 from orchestrator.cli.hosts import inventory_files, read_names_file
 from orchestrator.inventory.load import load_inventory
 from orchestrator.inventory.selection import SelectionError, select
@@ -43,6 +44,7 @@ class Asked:
     window: tuple[str, ...] = ()
     blackout: tuple[str, ...] = ()
     approval: str | None = None
+    gate: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     allow_unreachable: bool = False
     reason: str | None = None
@@ -92,6 +94,8 @@ def _listed(asked: Asked) -> Iterator[str]:
             )
         yield f"approval.required={json.dumps(required.strip())}"
         yield f"approval.group={json.dumps(group.strip())}"
+    if asked.gate:
+        yield f"gates=[{', '.join(map(gate_text, asked.gate))}]"
     if asked.notify:
         yield f"notify={json.dumps([_told(text) for text in asked.notify])}"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
-from orchestrator.campaign.gates import gate_lines
+from orchestrator.campaign.gate_words import closed_gates, closed_words, gate_lines
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import EXIT_CODES, FINAL_CAMPAIGN, FINAL_HOST, HostState
@@ -18,8 +18,10 @@ from orchestrator.screens.views import (
     BudgetView,
     CampaignLine,
     CampaignView,
+    ClosedGateView,
     ErrorView,
     HostView,
+    OverrideView,
     PolicyView,
     ProgressView,
     SlowestView,
@@ -99,6 +101,16 @@ def campaign_view(
         brakes=list(brake_lines(campaign, now, around)),
         notices=list(notice_lines(campaign)),
         gates=list(gate_lines(campaign, now)),
+        closed_gates=[
+            ClosedGateView(
+                gate=item.gate.name, wave=item.wave, kind=item.gate.kind, text=closed_words(item, now)
+            )
+            for item in closed_gates(campaign, now)
+        ],
+        overrides=[
+            OverrideView(gate=item.gate, wave=item.wave, by=item.by, reason=item.reason, at=item.at)
+            for item in campaign.overrides
+        ],
         progress=_progress(campaign, now),
         exit_code=EXIT_CODES.get(campaign.state),
     )

@@ -164,6 +164,26 @@ class UndoneByView(View):
     state: str
 
 
+class ClosedGateView(View):
+    """A gate that holds the campaign now."""
+
+    gate: str
+    #: the wave it opens or follows; 0 for the campaign and the background
+    wave: int
+    kind: str
+    text: str
+
+
+class OverrideView(View):
+    """A gate a person let pass."""
+
+    gate: str
+    wave: int
+    by: str
+    reason: str
+    at: datetime
+
+
 class CampaignView(View):
     """One campaign, whole."""
 
@@ -201,6 +221,10 @@ class CampaignView(View):
     notices: list[str]
     #: gates that were asked, with last answer and age
     gates: list[str]
+    #: those of them that hold it now
+    closed_gates: list[ClosedGateView]
+    #: those a person let pass
+    overrides: list[OverrideView]
     progress: ProgressView | None
     #: exit code of the command line for this state; null while it goes on
     exit_code: int | None

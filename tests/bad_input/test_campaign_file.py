@@ -461,6 +461,9 @@ GATES = [
     added("gates: [{kind: health}]", "kind health at wave is not supported in this version"),
     added("gates: [{kind: http, url: 'http://h', at: host}]", "at host is not supported"),
     added("gates: [{kind: prometheus, url: 'http://h', query: up}]", "needs least or most"),
+    added("gates: [{kind: http, url: 'http://h', action: continue}]", 'action "continue" is unknown'),
+    added("gates: [{kind: http, url: 'http://h', passes: 0}]", 'passes "0"', "from 1 to 100"),
+    added("gates: [{kind: http, url: 'http://h', inconclusive: maybe}]", 'inconclusive "maybe"'),
     added("gates: [{kind: health, failures: -1}]", 'failures "-1"', "from 0 to 1000"),
 ]
 

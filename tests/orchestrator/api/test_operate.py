@@ -36,6 +36,19 @@ def test_each_verb_is_passed_on_with_who_and_why(client: httpx.Client, service: 
     ]
 
 
+def test_a_gate_is_overridden_by_name_and_wave(client: httpx.Client, service: ScriptedService) -> None:
+    own = planned(client, gates=[{"kind": "http", "url": "http://shop"}])
+    service.move(own, state=CampaignState.RUNNING)
+    body = {"gate": "http-1", "wave": 1, "by": "me", "reason": "the probe is broken"}
+    for _ in range(2):
+        assert client.post(f"/v1/campaigns/{own}/override-gate", json=body).status_code == 202
+    view = client.get(f"/v1/campaigns/{own}").json()
+    assert [(item["gate"], item["wave"], item["by"]) for item in view["overrides"]] == [("http-1", 1, "me")]
+    assert view["closed_gates"] == []
+    other = client.post(f"/v1/campaigns/{own}/override-gate", json=body | {"gate": "http-2"})
+    assert (other.status_code, other.json()["code"]) == (409, "E_NOT_NOW")
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume", "rollback"])
 def test_what_cannot_be_done_now_is_409_with_a_fix(
     client: httpx.Client, service: ScriptedService, verb: str
@@ -54,6 +67,10 @@ def test_what_cannot_be_done_now_is_409_with_a_fix(
         ("campaigns/{}/resume", {"silence": "yes please"}),
         ("campaigns/{}/skip", {}),
         ("campaigns/{}/skip", {"host": "-rf"}),
+        ("campaigns/{}/override-gate", {"gate": "http-1", "wave": 1}),
+        ("campaigns/{}/override-gate", {"gate": "http-1", "wave": -1, "reason": "x"}),
+        ("campaigns/{}/override-gate", {"gate": "all gates", "wave": 1, "reason": "x"}),
+        ("campaigns/{}/override-gate", {"wave": 1, "reason": "x"}),
         ("campaigns/{}/retry", {"only": ["everything"]}),
         ("campaigns/{}/retry", {"only": []}),
         ("campaigns/{}/undo", {"hosts": "web-1"}),

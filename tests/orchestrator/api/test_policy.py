@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.campaign.gate import Gate, GateKind, Moment
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.windows import Interval, Window, Windows
@@ -155,6 +155,7 @@ def test_gates_reach_the_plan_named_by_kind_and_place(client: httpx.Client, serv
         gates=[
             {"kind": "http", "url": "http://shop/health", "at": "background"},
             {"kind": "prometheus", "url": "http://p:9090", "query": "up", "least": 1, "errors": 0},
+            {"kind": "command", "argv": ["x"], "action": "rollback-wave", "passes": 3, "inconclusive": 1},
         ],
     )
     assert service.requests[0].policy.gates == (
@@ -166,6 +167,14 @@ def test_gates_reach_the_plan_named_by_kind_and_place(client: httpx.Client, serv
             query="up",
             least=1.0,
             errors=0,
+        ),
+        Gate(
+            name="command-3",
+            kind=GateKind.COMMAND,
+            argv=("x",),
+            action=GateAction.ROLLBACK_WAVE,
+            passes=3,
+            inconclusive=1,
         ),
     )
 
@@ -179,6 +188,9 @@ def test_gates_reach_the_plan_named_by_kind_and_place(client: httpx.Client, serv
         {"kind": "http", "url": "http://u:p@h/"},
         {"kind": "http", "url": "http://h", "at": "host"},
         {"kind": "http", "url": "http://h", "every_s": 0},
+        {"kind": "http", "url": "http://h", "action": "continue"},
+        {"kind": "http", "url": "http://h", "passes": 0},
+        {"kind": "http", "url": "http://h", "inconclusive": -1},
         {"kind": "prometheus", "url": "http://p", "query": "up"},
         {"kind": "prometheus", "url": "http://p", "query": "up", "least": 2, "most": 1},
         {"kind": "command", "argv": []},

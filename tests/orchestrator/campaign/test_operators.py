@@ -14,11 +14,13 @@ from orchestrator.campaign.events import (
     DenyAsked,
     Dispatch,
     OperatorEvent,
+    OverrideAsked,
     PauseAsked,
     ResumeAsked,
     RollbackAsked,
     SkipAsked,
 )
+from orchestrator.campaign.gate import Gate, GateKind
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.rollout import Approval, FailureKind, Scope, Share, StopAction, StopRule
@@ -36,6 +38,7 @@ ASKED: dict[str, OperatorEvent] = {
     "abort": AbortAsked(by="ann", reason="wrong fleet"),
     "approve": ApproveAsked(by="ann", plan_hash=""),
     "deny": DenyAsked(by="ann", reason="not today"),
+    "override": OverrideAsked(gate="http-1", wave=1, by="ann", reason="the probe is broken"),
 }
 PLANS = (C.PLANNING, C.PLANNED, C.AWAITING_APPROVAL)
 
@@ -48,6 +51,8 @@ DONE: dict[tuple[CampaignState, str], CampaignState] = {
     (C.RUNNING, "resume"): C.RUNNING,
     (C.RUNNING, "skip"): C.RUNNING,
     (C.RUNNING, "rollback"): C.ROLLING_BACK,
+    (C.RUNNING, "override"): C.RUNNING,
+    (C.PAUSED, "override"): C.PAUSED,
     (C.PAUSED, "pause"): C.PAUSED,
     (C.PAUSED, "resume"): C.RUNNING,
     (C.PAUSED, "skip"): C.PAUSED,
@@ -61,7 +66,9 @@ DONE: dict[tuple[CampaignState, str], CampaignState] = {
 def test_every_action_in_every_state_is_done_or_refused_and_repeating_it_changes_nothing(
     state: CampaignState, verb: str
 ) -> None:
-    world = World(planned(3, tune={"approval": Approval(required=1, group="sre")}), start=False)
+    gate = Gate(name="http-1", kind=GateKind.HTTP, url="http://shop")
+    tune = {"approval": Approval(required=1, group="sre"), "gates": (gate,)}
+    world = World(planned(3, tune=tune), start=False)
     campaign = replace(world.campaign, state=state)
     event = ASKED[verb]
     if isinstance(event, ApproveAsked):

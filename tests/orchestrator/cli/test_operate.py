@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState, HostState
@@ -47,6 +48,61 @@ def test_pause_and_resume_say_what_follows(
     assert first.reason == "a look"
     assert isinstance(second, ResumeAsked)
     assert second.silence
+
+
+def test_a_gate_of_the_command_line_holds_and_is_overridden_with_a_reason_only(
+    dockwave: Dockwave, service: ScriptedService
+) -> None:
+    http = "http url=http://shop/health at=campaign action=pause passes=2 most=1.5"
+    command = "command argv='may-we-go --env \"pre prod\"'"
+    gates = ("--gate", http, "--gate", command)
+    assert dockwave("plan", "engine.restart", "--on", "web", *gates).exit_code == 0
+    (own,) = service.kept
+    assert service.requests[0].policy.gates == (
+        Gate(
+            name="http-1",
+            kind=GateKind.HTTP,
+            at=Moment.CAMPAIGN,
+            url="http://shop/health",
+            action=GateAction.PAUSE,
+            passes=2,
+            most=1.5,
+        ),
+        Gate(name="command-2", kind=GateKind.COMMAND, argv=("may-we-go", "--env", "pre prod")),
+    )
+    service.move(own, state=CampaignState.RUNNING)
+    assert "gate http-1 before the campaign is closed" in dockwave("show", own).stdout
+    assert dockwave("override-gate", own, "http-1").exit_code == 2
+    assert dockwave("override-gate", own, "http-1", "--reason", " ").exit_code == 2
+    assert dockwave("override-gate", own, "http-7", "--reason", "x").exit_code == 2
+    for _ in range(2):
+        done = dockwave("override-gate", own, "HTTP-1", "--reason", "the probe is broken")
+        assert (done.exit_code, done.stdout.strip()) == (0, f"{own} RUNNING")
+    assert len(service.kept[own].overrides) == 1
+    for verb in ("show", "why"):
+        assert "the probe is broken" in dockwave(verb, own).stdout
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("", "it is empty"),
+        ("http 'url=", "No closing quotation"),
+        ("http url", "is not KEY=VALUE"),
+        ("http kind=command argv=x", "is not KEY=VALUE"),
+        ("http url=http://h url=http://i", "gives url twice"),
+        ('command argv="\'x"', "argv: No closing quotation"),
+        ("http url=ftp://h", "is no http or https address"),
+        ("http url=http://h wibble=1", "wibble"),
+        ("horoscope", 'gate "horoscope" is unknown'),
+        ("http url=http://h failures=-1", 'failures "-1"'),
+        ("http url=http://h }", "is not KEY=VALUE"),
+    ],
+)
+def test_a_gate_that_cannot_be_asked_is_refused_in_place(dockwave: Dockwave, gate: str, said: str) -> None:
+    refused = dockwave("plan", "engine.restart", "--on", "web", "--gate", gate)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
 
 
 def test_a_host_is_skipped_with_a_reason_only(

@@ -1,0 +1,85 @@
+"""Gates in words: what the plan says of them, how each stands, and which are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.durations import words
+from orchestrator.campaign.gate import Gate, GateState, Moment, Override, Verdict
+from orchestrator.campaign.gates import NeededGate, limit_words, needed, override_of
+
+_WHEN = {
+    Moment.CAMPAIGN: "before the first wave",
+    Moment.WAVE: "before each wave",
+    Moment.BACKGROUND: "in the background",
+    Moment.AFTER_WAVE: "after each wave",
+}
+
+
+def gate_words(campaign: Campaign) -> Iterator[str]:
+    """The gates in words, one line each."""
+    for gate in campaign.policy.gates:
+        row = f"{gate.passes} passes in a row open it; " if gate.passes > 1 else ""
+        limits = "; ".join(
+            limit_words(gate, verdict) for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
+        )
+        yield f"gate {gate.name} {_WHEN[gate.at]}: asks {_target(gate)} every {words(gate.every_s)}; {row}{limits}"
+
+
+def gate_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
+    """Every gate that was asked or overridden, with its last answer and age."""
+    lines = []
+    for item in campaign.gates:
+        override = override_of(campaign, item.gate, item.wave)
+        if override is None:
+            lines.append(f"gate {item.gate}{_place(item.wave)}: {said(item, now)}")
+    return (
+        *lines,
+        *(f"gate {item.gate}{_place(item.wave)}: {_overridden(item, now)}" for item in campaign.overrides),
+    )
+
+
+def said(state: GateState, now: datetime) -> str:
+    """Its last answer with its age, also while it is asked again."""
+    if state.answered_at is not None and state.verdict is not None:
+        return f"{state.verdict.value}, {_age(state.answered_at, now)} ago: {state.detail}"
+    if state.last is not None:
+        return (
+            f"being asked again; {state.last.verdict.value}, {_age(state.last.at, now)} ago: {state.detail}"
+        )
+    return "being asked"
+
+
+def closed_words(item: NeededGate, now: datetime) -> str:
+    """Why this gate is closed."""
+    state = item.state
+    if state is None:
+        return f"{item.text} is closed: it is being asked"
+    in_row = ""
+    if item.gate.passes > 1 and state.passes < item.gate.passes:
+        in_row = f"; {state.passes} of {item.gate.passes} passes in a row"
+    return f"{item.text} is closed: {said(state, now)}{in_row}"
+
+
+def closed_gates(campaign: Campaign, now: datetime) -> tuple[NeededGate, ...]:
+    """The gates that hold the campaign now."""
+    return tuple(item for item in needed(campaign) if not item.is_open(now))
+
+
+def _overridden(item: Override, now: datetime) -> str:
+    before = f"; it had said {item.said}" if item.said else ""
+    return f"overridden by {item.by}, {_age(item.at, now)} ago: {item.reason}{before}"
+
+
+def _target(gate: Gate) -> str:
+    return (gate.url or " ".join(gate.argv))[:200]
+
+
+def _place(wave: int) -> str:
+    return f" wave {wave}" if wave else ""
+
+
+def _age(at: datetime, now: datetime) -> str:
+    return words(max(int((now - at).total_seconds()), 0))
