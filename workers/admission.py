@@ -8,7 +8,7 @@ from enum import StrEnum
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import VERSION, Order
-from workers.journal import HostRecord, slug
+from workers.host_record import HostRecord, slug
 
 
 class Decision(StrEnum):

@@ -24,7 +24,8 @@ from tasks.wire import Order
 from workers import outcome
 from workers.approval import allowed, drifted, refuse_other_digest
 from workers.effects import Effects
-from workers.journal import Entry, EntryKind, HostPaths, HostRecord, Journal
+from workers.host_record import Entry, EntryKind, HostRecord
+from workers.journal import HostPaths, Journal
 from workers.takeback import Target, find_target
 
 log = structlog.get_logger()

@@ -25,7 +25,8 @@ from tasks.wire import Order, Report, ReportKind
 from workers import outcome
 from workers.admission import Admission, Decision, admit
 from workers.attempt import Attempt, Progress
-from workers.journal import Entry, EntryKind, HostPaths, HostRecord, Journal
+from workers.host_record import Entry, EntryKind, HostRecord
+from workers.journal import HostPaths, Journal
 
 log = structlog.get_logger()
 

@@ -16,7 +16,8 @@ from tasks.model import GONE_FOR_GOOD, Mode, UndoClass
 from tasks.procedure import Draft, Facts, Kept, Params, Setting, Step
 from tasks.result import Finding, Outcome, Severity, StepState
 from tasks.wire import Order
-from workers.journal import READ_LIMIT, Entry, HostPaths, HostRecord, Journal
+from workers.host_record import Entry, HostRecord
+from workers.journal import READ_LIMIT, HostPaths, Journal
 
 #: differences told one by one in a preview; the rest as a number
 _SHOWN = 50

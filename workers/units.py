@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tasks.connection import Command, Connection
 from tasks.errors import DockwaveError
 from tasks.procedure import RunStep
-from workers.journal import slug
+from workers.host_record import slug
 
 #: what systemd tells about a unit
 _PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus"

@@ -12,7 +12,7 @@ from tasks.model import Host, Mode, Transport
 from tasks.result import HostResult, Outcome
 from tasks.wire import Order
 from workers.admission import Decision, admit
-from workers.journal import Entry, EntryKind, HostRecord, UnitState, slug
+from workers.host_record import Entry, EntryKind, HostRecord, UnitState, slug
 
 RECORD = HostRecord(time=1000.0, boot="b", machine_id="m" * 32, epoch=5, stop=None, units=(), entries=())
 ACCEPTED = Entry(kind=EntryKind.ACCEPTED, at=1.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tasks.errors import TransportError
 from tasks.procedure import EngineStep, EngineVerb, RunStep, WriteStep
 from tasks.result import Finding, HostError, HostResult, Outcome, StepResult, StepState
-from workers.journal import Entry, EntryKind, parse_host_record, slug
+from workers.host_record import Entry, EntryKind, parse_host_record, slug
 
 TEXT = st.text(max_size=30)
 STEPS = st.one_of(

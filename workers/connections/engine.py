@@ -14,19 +14,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-import docker
 import requests
 import urllib3
 
 from tasks.connection import JsonObject
 from tasks.errors import BadInput, EngineError
 from workers.connections.deadline import Deadline
+from workers.connections.engine_client import EngineClient
 from workers.connections.http_adapter import StreamAdapter
 from workers.connections.streams import Dialer
 
 OLDEST_API: Final = (1, 41)
-#: largest answer taken: /system/df of a host with a hundred thousand build records is about 40 MB
-ANSWER_LIMIT_BYTES: Final = 128 << 20
 _READ_S: Final = 60.0
 _REMOVE_S: Final = 300.0
 _CACHE_ID: Final = re.compile(r"[A-Za-z0-9]{1,64}\Z")
@@ -40,7 +38,7 @@ class DockerEngine:
         """Remember how to reach the engine; connect nowhere."""
         self._where = where
         self._adapter = StreamAdapter(dial)
-        self._client = _Client(self._adapter)
+        self._client = EngineClient(self._adapter)
         self._version: tuple[int, int] | None = None
         self._turn = threading.Lock()
 
@@ -266,54 +264,6 @@ class DockerEngine:
 
 class _Cut(EngineError):
     """The stream to the engine ended before the answer was complete."""
-
-
-class _Client(docker.APIClient):
-    """The SDK's client on our adapter, with nothing read from the worker's environment."""
-
-    def __init__(self, adapter: StreamAdapter) -> None:
-        # a version is given so that nothing is asked yet; the address is never dialled
-        super().__init__(base_url="unix:///nowhere.sock", version="1.41")
-        # no proxies, no .netrc, no headers of somebody's docker configuration
-        self.trust_env = False
-        self._general_configs: dict[str, Any] = {}
-        self.mount("http+docker://", adapter)
-
-    def fetch(self, method: str, path: str, params: Mapping[str, str], deadline: Deadline) -> bytes:
-        """The body of an answer that says success; EngineError with the daemon's own words otherwise."""
-        response = self.request(
-            method, self.base_url + path, params=params, timeout=max(0.001, deadline.remaining()), stream=True
-        )
-        with response:
-            data = _limited(response, path)
-        if response.status_code < 400:
-            return data
-        said = _daemon_words(data) or response.reason or "no reason given"
-        raise EngineError(
-            f"{method} {path}: {said}",
-            status=response.status_code,
-            code="E_PRUNE_BUSY" if "prune operation is already running" in said else "E_API",
-        )
-
-
-def _limited(response: requests.Response, path: str) -> bytes:
-    data = bytearray()
-    for chunk in response.iter_content(1 << 16):
-        data += chunk
-        if len(data) > ANSWER_LIMIT_BYTES:
-            raise EngineError(f"The answer to {path} is over {ANSWER_LIMIT_BYTES} bytes and was not read on.")
-    return bytes(data)
-
-
-def _daemon_words(data: bytes) -> str:
-    """What the daemon gave as reason, on one printable line: it may quote names chosen by containers."""
-    try:
-        answer = json.loads(data)
-    except (ValueError, RecursionError):
-        answer = None
-    message = answer.get("message") if isinstance(answer, dict) else None
-    text = message if isinstance(message, str) else data.decode("utf-8", "replace")
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text[:2000]).split())
 
 
 def _segment(ref: str) -> str:

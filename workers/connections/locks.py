@@ -17,7 +17,7 @@ from workers.connections.deadline import Deadline
 
 if TYPE_CHECKING:
     # only a name in signatures here: an agent has no paramiko
-    from workers.connections.wire import ExecChannel
+    from workers.connections.exec_channel import ExecChannel
 
 _LOCAL_POLL_S: Final = 0.05
 #: exit status of flock(1) when the lock stays taken

@@ -10,8 +10,8 @@ from typing import Final
 from tasks.connection import Output
 from tasks.errors import DeadlineExceeded, Unreachable
 from workers.connections.deadline import Deadline
+from workers.connections.exec_channel import ExecChannel
 from workers.connections.output import Capture
-from workers.connections.wire import ExecChannel
 
 _READ_BYTES: Final = 1 << 16
 _WRITE_BYTES: Final = 1 << 15

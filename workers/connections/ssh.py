@@ -13,12 +13,13 @@ from tasks.model import Host, SshHop
 from workers.connections.argv import host_argv, raise_sudo_refusal
 from workers.connections.deadline import Deadline
 from workers.connections.engine import DockerEngine
+from workers.connections.exec_channel import ExecChannel
 from workers.connections.link import LinkHolder, holder_chain
 from workers.connections.locks import RemoteLock, holder_argv
 from workers.connections.process import RemoteProcess
 from workers.connections.settings import SshSettings
 from workers.connections.streams import ByteStream, ChannelStream, StdioStream
-from workers.connections.wire import ChannelRefused, ExecChannel, Wire
+from workers.connections.wire import ChannelRefused, Wire
 
 #: the kernel takes no longer single argument, and the login shell gets the whole line as one
 _LONGEST_LINE: Final = 131_071

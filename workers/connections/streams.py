@@ -11,7 +11,7 @@ from workers.connections.deadline import Deadline
 
 if TYPE_CHECKING:
     # only a name in signatures here: an agent has no paramiko
-    from workers.connections.wire import ExecChannel
+    from workers.connections.exec_channel import ExecChannel
 
 
 class ByteStream(Protocol):

@@ -1,8 +1,9 @@
 """One SSH connection: paramiko's transport with a deadline on every wait, and its channels.
 
-paramiko is only touched here and in keys.py. What its transport lacks is added by subclassing: TCP_NODELAY is
-the caller's, but deadlines of the handshake, log-in and channel opening, the keepalive that notices silence,
-the channel type `direct-streamlocal@openssh.com` and the name of the signal a program died of are here.
+paramiko is only touched here, in exec_channel.py and in keys.py. What its transport lacks is added by
+subclassing: TCP_NODELAY is the caller's, but deadlines of the handshake, log-in and channel opening, the
+keepalive that notices silence and the channel type `direct-streamlocal@openssh.com` are here; the name of the
+signal a program died of is the channel's.
 """
 
 # ruff: noqa: SLF001 - extending private parts of paramiko is this file's duty; tests hold it to paramiko 5
@@ -14,7 +15,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, ClassVar
 
 import paramiko
@@ -23,6 +23,7 @@ from paramiko.message import Message
 
 from tasks.errors import AuthFailed, DeadlineExceeded, Unreachable
 from workers.connections.deadline import Deadline
+from workers.connections.exec_channel import ExecChannel, on_request, on_window
 from workers.connections.known_hosts import HostKey
 from workers.connections.line import Line, RawLine
 
@@ -44,89 +45,6 @@ class ChannelRefused(Unreachable):
     """The server is there but refuses one channel: too many sessions, or a kind it does not allow."""
 
 
-class _Wake(threading.Event):
-    """An event shared by both streams of a channel.
-
-    paramiko clears a stream's event when that stream is empty, which would hide what waits in the other one;
-    so only the reader clears it, before it looks.
-    """
-
-    def clear(self) -> None:
-        """Do nothing."""
-
-    def rearm(self) -> None:
-        """Clear for real."""
-        super().clear()
-
-
-class ExecChannel(paramiko.Channel):
-    """A channel that wakes its reader for everything that happens on it."""
-
-    def __init__(self, number: int, wire: Wire) -> None:
-        """Belong to `wire`; not open yet."""
-        super().__init__(number)
-        self.wire = wire
-        self.wake = _Wake()
-        #: name of the signal that ended the program ("KILL"), "" when none did
-        self.exit_signal = ""
-        self.in_buffer.set_event(self.wake)
-        self.in_stderr_buffer.set_event(self.wake)
-
-    def attach(self, window: int, packet: int) -> None:
-        """Take part in the wire's bookkeeping."""
-        inner: Any = self
-        inner._set_transport(self.wire)
-        inner._set_window(window, packet)
-
-    def start(self, line: bytes) -> None:
-        """Ask for a program; the answer is not awaited, a refusal closes the channel."""
-        inner: Any = self
-        inner._event_pending()
-        try:
-            self._request("exec", line, reply=True)
-        except OSError as error:
-            raise Unreachable(
-                f"{self.wire.where}: the connection was cut as a command was sent; whether it started is unknown.",
-                hint="Read the host's journal before doing it again.",
-            ) from error
-
-    def close(self) -> None:
-        """End the channel; on a connection that is cut there is nothing left to say."""
-        with suppress(OSError):
-            super().close()
-
-    def signal(self, name: str) -> None:
-        """Ask the server to signal the program; servers may ignore it."""
-        with suppress(OSError):
-            self._request("signal", name.encode("ascii"), reply=False)
-
-    def _request(self, kind: str, argument: bytes, *, reply: bool) -> None:
-        message = Message()
-        message.add_byte(common.cMSG_CHANNEL_REQUEST)
-        message.add_int(self.remote_chanid)
-        message.add_string(kind)
-        message.add_boolean(reply)
-        message.add_string(argument)
-        self.wire.say(message)
-
-
-def _on_request(channel: ExecChannel, message: Message) -> None:
-    """Let paramiko handle a channel request, but keep the signal name that it drops."""
-    start = message.packet.tell()
-    if message.get_string() == b"exit-signal":
-        message.get_boolean()
-        channel.exit_signal = message.get_string().decode("ascii", "replace") or "?"
-    message.packet.seek(start)
-    _CHANNEL._handle_request(channel, message)
-    channel.wake.set()
-
-
-def _on_window(channel: ExecChannel, message: Message) -> None:
-    """Let paramiko count the window, then wake a writer that waits for room."""
-    _CHANNEL._window_adjust(channel, message)
-    channel.wake.set()
-
-
 class Wire(paramiko.Transport):
     """One SSH connection, usable by several threads at once: each works on channels of its own."""
 
@@ -134,8 +52,8 @@ class Wire(paramiko.Transport):
     _active_check_timeout = 5.0
     _channel_handler_table: ClassVar[dict[int, Callable[..., None]]] = {
         **_TRANSPORT._channel_handler_table,
-        common.MSG_CHANNEL_REQUEST: _on_request,
-        common.MSG_CHANNEL_WINDOW_ADJUST: _on_window,
+        common.MSG_CHANNEL_REQUEST: on_request,
+        common.MSG_CHANNEL_WINDOW_ADJUST: on_window,
     }
 
     def __init__(self, raw: RawLine, *, where: str, keepalive_s: float, dead_after_s: float) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tasks.errors import BadInput, EngineError
 from tasks.model import Host, Transport
-from workers.connections import engine as engine_module
+from workers.connections import engine_client
 from workers.connections.local import LocalConnection
 
 Answer = Callable[[str, str], bytes | None]
@@ -220,7 +220,7 @@ def test_an_answer_that_is_not_what_the_api_promises_is_an_error(
 def test_an_answer_without_end_is_cut_off(
     daemon: Daemon, connection: LocalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "ANSWER_LIMIT_BYTES", 1_000_000)
+    monkeypatch.setattr(engine_client, "ANSWER_LIMIT_BYTES", 1_000_000)
     daemon.answer = lambda _method, _path: http(200, None, raw=b" " * 3_000_000)
     with pytest.raises(EngineError, match="was not read on"):
         connection.engine().info()
