@@ -17,7 +17,13 @@ from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.api.windows import WindowsBody
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.plan import plan_hash
-from orchestrator.campaign.policy import MAX_PARALLELISM, check_policy, make_policy
+from orchestrator.campaign.policy import (
+    CHANGING_CONTROLS,
+    MAX_CONTROLS,
+    MAX_PARALLELISM,
+    check_policy,
+    make_policy,
+)
 from orchestrator.campaign.rollout import (
     Approval,
     Budgets,
@@ -177,6 +183,8 @@ class PlanBody(Body):
     rollback_parallelism: Slots = 1
     rollback_delay_s: Seconds = 0.0
     rollback_on_failure: Literal[StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT] = StopAction.CONTINUE
+    #: untouched hosts that are read before failed ones are rolled back; 0 = none
+    control_hosts: Annotated[int, Field(strict=True, ge=0, le=MAX_CONTROLS)] = CHANGING_CONTROLS
     #: how long one attempt may take on a host; what the procedure says without it
     timeout_s: Patience | None = None
     #: how long the plan may wait to be applied
@@ -278,6 +286,7 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
         rollback_parallelism=body.rollback_parallelism,
         rollback_delay_s=body.rollback_delay_s,
         rollback_on_failure=body.rollback_on_failure,
+        control_hosts=body.control_hosts,
     )
     windows = None if body.windows is None else body.windows.windows()
     clocks = body.clocks.clocks()

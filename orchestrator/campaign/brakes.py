@@ -16,6 +16,7 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import Moment
 from orchestrator.campaign.gate_words import closed_gates, closed_words
+from orchestrator.campaign.shared_cause import look_words, open_look, overruled, standing_stop
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.window_words import instant_words
 from orchestrator.campaign.windows import Closed, Open, fits, open_at
@@ -74,7 +75,12 @@ class Brakes:
 
 def brakes(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> Brakes:
     """Every reason for which this campaign may start nothing now, the hardest first."""
-    found = (_closed_window(campaign, now), _closing_window(campaign, now), _failed_undo(campaign))
+    found = (
+        _closed_window(campaign, now),
+        _closing_window(campaign, now),
+        _failed_undo(campaign),
+        _shared_cause(campaign),
+    )
     held = (brake for brake in found if brake is not None)
     return Brakes(items=(*_thrown_switches(around), *held, *_closed_gates(campaign, now)))
 
@@ -154,4 +160,27 @@ def _failed_undo(campaign: Campaign) -> Brake | None:
         reach=Reach.EVERYTHING,
         text=f"the rollback of {', '.join(hosts[:5])} failed, and rollback.on_failure is pause",
         hint=f"Look at what failed, then let the others go on with `dockwave resume {campaign.id}`",
+    )
+
+
+def _shared_cause(campaign: Campaign) -> Brake | None:
+    """Nobody is brought back while untouched hosts are asked whether they fail too, nor when they all do."""
+    look = open_look(campaign)
+    if look is not None and not overruled(campaign):
+        return Brake(
+            reach=Reach.EVERYTHING,
+            text=look_words(look),
+            until=look.until,
+            hint=f"It goes on by itself at {instant_words(look.until)} at the latest",
+        )
+    stop = standing_stop(campaign)
+    if stop is None:
+        return None
+    return Brake(
+        reach=Reach.EVERYTHING,
+        text=f"{stop.rule}: {stop.observed}",
+        hint=(
+            f"Mend what they share ({', '.join(stop.hosts[:5])}), then go on with `dockwave resume {campaign.id}`; "
+            f"bring everything back all the same with `dockwave rollback {campaign.id} --reason TEXT`"
+        ),
     )

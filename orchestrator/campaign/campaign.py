@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from orchestrator.campaign.control import Look
 from orchestrator.campaign.gate import GateState, Override
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, StopAction
 from orchestrator.campaign.states import CampaignState, HostState
@@ -179,6 +180,8 @@ class Campaign:
     gates: tuple[GateState, ...] = ()
     #: gates a person let pass, each for one wave
     overrides: tuple[Override, ...] = ()
+    #: looks at untouched hosts before failed ones were brought back, the latest last
+    looks: tuple[Look, ...] = ()
     #: how long the procedure took on hosts before, as known when it was planned; None = no history
     usual: Usual | None = None
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts

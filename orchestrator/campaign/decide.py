@@ -17,8 +17,19 @@ from orchestrator.campaign.census import Census, open_attempt, open_undo, take_c
 from orchestrator.campaign.clocks import read_clocks
 from orchestrator.campaign.disruption import Ledger, open_ledger
 from orchestrator.campaign.ending import final_state
-from orchestrator.campaign.events import Action, Cancel, Dispatch, Finish, OpenWave, StopNow, WakeAt, Warn
+from orchestrator.campaign.events import (
+    Action,
+    AskControl,
+    Cancel,
+    Dispatch,
+    Finish,
+    OpenWave,
+    StopNow,
+    WakeAt,
+    Warn,
+)
 from orchestrator.campaign.gates import ask_gates, gate_stop, needed
+from orchestrator.campaign.shared_cause import ask_controls, end_look, standing_stop
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
@@ -47,6 +58,9 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     closed = gate_stop(campaign, now)
     if closed is not None:
         return (StopNow(stop=closed),)
+    looked = end_look(campaign, now, around.left_alone)
+    if looked:
+        return looked
     held = brakes(campaign, now, around)
     turn = _Turn(
         campaign=campaign,
@@ -126,7 +140,8 @@ class _Turn:
             quarantined=self.around.quarantined,
         )
         undo = self._undo()
-        forward = self._forward()
+        # while nobody knows whose the cause is, no other host is exposed to it
+        forward = () if any(isinstance(action, AskControl) for action in undo) else self._forward()
         ending = self._end(busy=bool(undo or forward))
         if ending:
             return (*watched, *ending)
@@ -146,6 +161,9 @@ class _Turn:
         if guilty:
             left = tuple(run.host.name for run in self.census.waiting)
             return (Cancel(hosts=left, reason=f"not started: that of {', '.join(guilty[:5])} failed"),)
+        looking = ask_controls(self.campaign, self.census.waiting, self.now, self.alone)
+        if looking:
+            return looking
         room, due = undo_room(self.campaign, self.census, self.now)
         self.timers.at(due)
         ready = sorted(
@@ -249,6 +267,8 @@ class _Turn:
         campaign, census = self.campaign, self.census
         left = census.states.get(HostState.PENDING, 0)
         if campaign.state is CampaignState.PAUSED and not stopped(campaign):
+            return False
+        if census.waiting and standing_stop(campaign) is not None:
             return False
         if self.around.thrown and (census.waiting or (left and not stopped(campaign))):
             # a person holds them; it is not for silent hosts to give them up

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from orchestrator.campaign.campaign import Notice, Stop
+from orchestrator.campaign.control import Found
 from orchestrator.campaign.gate import Verdict
 from orchestrator.campaign.states import CampaignState
 from tasks.result import HostResult
@@ -87,6 +88,15 @@ class GateAnswered:
     verdict: Verdict
     #: value or reason, one line
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlAnswered:
+    """What an untouched host said when it was read in this look."""
+
+    host: str
+    look: int
+    result: HostResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +182,15 @@ OperatorEvent: TypeAlias = (
 )
 
 Event: TypeAlias = (
-    Accepted | Heartbeat | Ended | NotStarted | Rechecked | GateAnswered | Started | OperatorEvent
+    Accepted
+    | Heartbeat
+    | Ended
+    | NotStarted
+    | Rechecked
+    | GateAnswered
+    | ControlAnswered
+    | Started
+    | OperatorEvent
 )
 
 # ---- actions: what should be done
@@ -222,6 +240,24 @@ class AskGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskControl:
+    """Read this untouched host (PLAN order) before the failed ones are brought back."""
+
+    host: str
+    look: int
+    #: hosts that wait for it
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndLook:
+    """The look at untouched hosts is over, and came to this."""
+
+    look: int
+    found: Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenWave:
     """Begin this wave."""
 
@@ -265,5 +301,17 @@ class WakeAt:
 
 
 Action: TypeAlias = (
-    Dispatch | Resend | AskJournal | Recheck | AskGate | OpenWave | StopNow | Warn | Cancel | Finish | WakeAt
+    Dispatch
+    | Resend
+    | AskJournal
+    | Recheck
+    | AskGate
+    | AskControl
+    | EndLook
+    | OpenWave
+    | StopNow
+    | Warn
+    | Cancel
+    | Finish
+    | WakeAt
 )

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign import moves
+from orchestrator.campaign import moves, shared_cause
 from orchestrator.campaign.answers import HostEvent, react
 from orchestrator.campaign.approval import applied
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import (
     AbortAsked,
     ApproveAsked,
+    ControlAnswered,
     DenyAsked,
     Event,
     GateAnswered,
@@ -56,6 +57,9 @@ def observe_all(campaign: Campaign, events: Iterable[Event], now: datetime) -> C
         elif isinstance(event, GateAnswered):
             if after.state not in FINAL_CAMPAIGN:
                 after, batch = answered(_on_hosts(after, batch, now), event, now), []
+        elif isinstance(event, ControlAnswered):
+            if after.state not in FINAL_CAMPAIGN:
+                after = shared_cause.answered(after, event, now)
         else:
             batch.append(event)
     return _on_hosts(after, batch, now)

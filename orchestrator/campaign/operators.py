@@ -28,6 +28,7 @@ from orchestrator.campaign.events import (
 from orchestrator.campaign.gates import afresh
 from orchestrator.campaign.record import stop_now
 from orchestrator.campaign.rollout import StopAction
+from orchestrator.campaign.shared_cause import SHARED_CAUSE_RULE, standing_stop
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK, stopped
 
@@ -75,7 +76,7 @@ def objection(campaign: Campaign, event: OperatorEvent, now: datetime) -> Object
         return _no_rollback(campaign, show)
     if campaign.state in FINAL_CAMPAIGN:
         return Objection(reason=f"Campaign {campaign.id} is over ({campaign.state})", hint=show)
-    if isinstance(event, ResumeAsked) and held_by(campaign):
+    if isinstance(event, ResumeAsked) and (held_by(campaign) or standing_stop(campaign) is not None):
         return None
     if campaign.state not in _GOING or stopped(campaign):
         why = campaign.stops[-1].rule if campaign.stops else "it was stopped"
@@ -104,7 +105,8 @@ def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
     if isinstance(event, PauseAsked):
         return campaign.state is CampaignState.PAUSED and not stopped(campaign)
     if isinstance(event, ResumeAsked):
-        return campaign.state is CampaignState.RUNNING and not stopped(campaign) and not held_by(campaign)
+        free = not held_by(campaign) and standing_stop(campaign) is None
+        return campaign.state is CampaignState.RUNNING and not stopped(campaign) and free
     if isinstance(event, RollbackAsked):
         return any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
     if isinstance(event, ApproveAsked | DenyAsked):
@@ -178,20 +180,24 @@ def _pause(event: PauseAsked, now: datetime) -> Stop:
 def _resume(campaign: Campaign, event: ResumeAsked, now: datetime) -> Campaign:
     """What paused it is lifted: hosts in trouble now are forgiven, so its rules wait for the next one.
 
-    A rollback that waits for a person because one failed goes on; nothing that was stopped starts again by that.
+    A rollback that waits for a person (one failed, or untouched hosts fail too) goes on; nothing that was stopped
+    starts again by that.
     """
     held = held_by(campaign)
     if held:
         campaign = replace(campaign, acknowledged=(*campaign.acknowledged, *held))
-    if campaign.state is not CampaignState.PAUSED or stopped(campaign):
-        return campaign
+    goes_forward = campaign.state is CampaignState.PAUSED and not stopped(campaign)
     forgiven = tuple(item.host for item in take_census(campaign, now).troubles)
     stops = tuple(
         replace(stop, lifted_at=now, lifted_by=event.by, forgiven=forgiven, silenced=event.silence)
-        if stop.action is StopAction.PAUSE and stop.lifted_at is None
+        if stop.action is StopAction.PAUSE
+        and stop.lifted_at is None
+        and (goes_forward or stop.rule == SHARED_CAUSE_RULE)
         else stop
         for stop in campaign.stops
     )
+    if not goes_forward:
+        return campaign if stops == campaign.stops else replace(campaign, stops=stops)
     return afresh(replace(campaign, state=CampaignState.RUNNING, stops=stops))
 
 

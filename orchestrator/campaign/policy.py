@@ -33,6 +33,9 @@ DEFAULT_RULES = (
 )
 
 MAX_PARALLELISM = 1_000
+#: untouched hosts read before a rollback, at most, and unless a plan says otherwise
+MAX_CONTROLS = 10
+CHANGING_CONTROLS = 2
 #: longest pause or soak: a week
 MAX_SECONDS = 7 * 86_400.0
 
@@ -51,6 +54,7 @@ def make_policy(
     rollback_parallelism: int = 1,
     rollback_delay_s: float = 0.0,
     rollback_on_failure: StopAction = StopAction.CONTINUE,
+    control_hosts: int = 0,
 ) -> RolloutPolicy:
     """The policy of a campaign, every default resolved; ValueError names the option, the value and the limit.
 
@@ -68,6 +72,7 @@ def make_policy(
         rollback_parallelism=rollback_parallelism,
         rollback_delay_s=rollback_delay_s,
         rollback_on_failure=rollback_on_failure,
+        control_hosts=0 if reading else control_hosts,
     )
     check_policy(policy)
     return policy if reading else replace(policy, monitor_s=max(monitor_s, delay_s))
@@ -82,6 +87,7 @@ def check_policy(policy: RolloutPolicy) -> None:
         _check_count(name, getattr(policy, name), 1, MAX_PARALLELISM)
     for name in ("max_orders", "max_attempts"):
         _check_count(name, getattr(policy, name), 1, 100)
+    _check_count("control_hosts", policy.control_hosts, 0, MAX_CONTROLS)
     for name in ("delay_s", "monitor_s", "rollback_delay_s", "unknown_grace_s", "unknown_wait_s"):
         _check_seconds(name, getattr(policy, name), 0.0)
     for name in ("heartbeat_timeout_s", "order_ttl_s", "ask_every_s", "resend_after_s"):

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from orchestrator.campaign import gates, moves
+from orchestrator.campaign import gates, moves, shared_cause
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.events import (
     Action,
+    AskControl,
     AskGate,
     AskJournal,
     Cancel,
     Dispatch,
+    EndLook,
     Finish,
     OpenWave,
     Recheck,
@@ -47,8 +49,9 @@ def record(
         )
         after = replace(campaign, runs=runs)
     for action in actions:
-        if isinstance(action, AskGate | OpenWave | StopNow | Warn | Cancel | Finish):
+        if isinstance(action, AskGate | EndLook | OpenWave | StopNow | Warn | Cancel | Finish):
             after = _on_campaign(after, action, now)
+    after = shared_cause.asked(after, [item for item in actions if isinstance(item, AskControl)], now)
     return campaign if after is campaign else moves.tidy(after, now)
 
 
@@ -107,12 +110,14 @@ def _asked(run: HostRun, attempt: Attempt, action: Resend | AskJournal | Recheck
 
 
 def _on_campaign(
-    campaign: Campaign, action: AskGate | OpenWave | StopNow | Warn | Cancel | Finish, now: datetime
+    campaign: Campaign, action: AskGate | EndLook | OpenWave | StopNow | Warn | Cancel | Finish, now: datetime
 ) -> Campaign:
     if isinstance(action, OpenWave):
         return replace(campaign, wave=action.number, wave_started_at=now, wave_settled_at=None)
     if isinstance(action, AskGate):
         return gates.asked(campaign, action, now)
+    if isinstance(action, EndLook):
+        return shared_cause.ended(campaign, action, now)
     if isinstance(action, StopNow):
         return stop_now(campaign, action.stop, now)
     if isinstance(action, Warn):

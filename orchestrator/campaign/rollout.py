@@ -151,6 +151,8 @@ class RolloutPolicy:
     rollback_delay_s: float = 0.0
     #: what a rollback that fails does to the others: CONTINUE, PAUSE until a person resumes them, or HALT
     rollback_on_failure: StopAction = StopAction.CONTINUE
+    #: untouched hosts that are read before failed ones are brought back; 0 = none
+    control_hosts: int = 0
     #: seconds without a heartbeat after which a host is UNKNOWN
     heartbeat_timeout_s: float = 30.0
     #: seconds an order may wait before the host refuses to start it

@@ -11,6 +11,7 @@ from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.occasion import Occasion
 from orchestrator.campaign.rollout import RolloutPolicy, StopAction
+from orchestrator.campaign.shared_cause import SHARED_CAUSE_RULE
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
 
@@ -48,7 +49,8 @@ def _occasions(before: Campaign, after: Campaign) -> Iterator[Occasion]:
         yield Occasion.WARNING
     again = after.state is CampaignState.PAUSED and any(stop.action is StopAction.PAUSE for stop in new)
     held = set(held_by(after)) - set(held_by(before)) if after.state not in FINAL_CAMPAIGN else ()
-    if _enters(before, after, CampaignState.PAUSED) or again or held:
+    shared = any(stop.rule == SHARED_CAUSE_RULE for stop in new)
+    if _enters(before, after, CampaignState.PAUSED) or again or held or shared:
         yield Occasion.PAUSED
     if stopped(after) and (not stopped(before) or any(SEVERITY[stop.action] >= _HALTS for stop in new)):
         yield Occasion.HALTED

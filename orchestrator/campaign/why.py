@@ -18,6 +18,7 @@ from orchestrator.campaign.contrast import in_words
 from orchestrator.campaign.quarantine_waits import waiting_hosts
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.rollout import StopAction
+from orchestrator.campaign.shared_cause import look_words, standing_stop
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
@@ -100,6 +101,9 @@ _HEADLINES = {
 def _headline(campaign: Campaign, now: datetime, around: Surroundings) -> str:
     if around.thrown and campaign.state in {CampaignState.RUNNING, CampaignState.ROLLING_BACK}:
         return f"nothing is started, undos included: {'; '.join(switch.text for switch in around.thrown)}"
+    shared = standing_stop(campaign)
+    if shared is not None and campaign.state is CampaignState.ROLLING_BACK:
+        return f"nobody is brought back until a person acts, over restarts too: {shared.observed}"
     if campaign.state is CampaignState.PAUSED:
         return f"{_HEADLINES[campaign.state]}{_pause_age(campaign, now)}"
     if campaign.state is not CampaignState.RUNNING:
@@ -147,6 +151,7 @@ def _done(campaign: Campaign) -> Iterator[str]:
         if stop.lifted_at is not None:
             speaks = "its rules stay silent" if stop.silenced else "its rules speak again at the next trouble"
             yield f"resumed by {stop.lifted_by} after {stop.rule} ({stop.observed}); {speaks}"
+    yield from (look_words(look) for look in campaign.looks if look.found is not None)
     if campaign.approvals:
         yield f"approved by {', '.join(approvers(campaign))}"
     for item in campaign.overrides:
@@ -208,7 +213,8 @@ def _next(campaign: Campaign, causes: Iterable[Cause], around: Surroundings) -> 
 
 def _next_at_work(campaign: Campaign, around: Surroundings) -> Iterator[str]:
     yield from (item.release for item in waiting_hosts(campaign, around)[:1])
-    if campaign.state is CampaignState.PAUSED and not stopped(campaign):
+    paused = campaign.state is CampaignState.PAUSED and not stopped(campaign)
+    if paused or standing_stop(campaign) is not None:
         yield f"dockwave resume {campaign.id}"
     yield f"dockwave watch {campaign.id}"
     if not campaign.abort_requested:

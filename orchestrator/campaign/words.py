@@ -14,6 +14,7 @@ from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.disruption import budget_words
 from orchestrator.campaign.gate_words import gate_words
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
+from orchestrator.campaign.shared_cause import control_words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import applies, tolerated
 from orchestrator.campaign.telling import notify_words
@@ -210,6 +211,7 @@ def _pauses(campaign: Campaign) -> Iterator[str]:
 
 
 def _rollbacks(policy: RolloutPolicy) -> Iterator[str]:
+    yield from control_words(policy)
     if policy.rollback_delay_s:
         yield f"pause between two rollbacks: {policy.rollback_delay_s:g} s"
     if policy.rollback_on_failure is not StopAction.CONTINUE:

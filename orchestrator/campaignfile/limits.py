@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.campaign.occasion import Occasion
+from orchestrator.campaign.policy import MAX_CONTROLS
 from orchestrator.campaign.rollout import Share
 from orchestrator.campaignfile import timetable, values
 from orchestrator.campaignfile.lists import some
@@ -159,6 +160,10 @@ class Rollback(Record):
     monitor: Soak | None = Field(default=None, description="How long each is watched afterwards.")
     on_failure: Annotated[str, *values.choice("on_failure", ("continue", "pause", "halt"))] | None = Field(
         default=None, description="What a rollback that fails does to the others."
+    )
+    control_hosts: Annotated[int, *values.count("control_hosts", 0, MAX_CONTROLS)] | None = Field(
+        default=None,
+        description="Untouched hosts read before a rollback; when all fail too, it pauses; 2 by default, 0 = none.",
     )
 
 

@@ -56,6 +56,7 @@ stop_rules:
 rollback:
   failed_hosts: true              # a host that was changed and then failed is brought back
   parallelism: 1
+  control_hosts: 2                # untouched hosts read before: when all of them fail too, a person looks first
 """
 
 _READING = """

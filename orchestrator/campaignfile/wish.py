@@ -27,6 +27,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "rollback_parallelism": file.rollback.parallelism,
         "rollback_delay_s": file.rollback.delay,
         "rollback_on_failure": file.rollback.on_failure,
+        "control_hosts": file.rollback.control_hosts,
         "timeout_s": file.clocks.host.stop,
         "ttl_s": file.plan.expires,
         "delivery": _delivery(file) or None,

@@ -53,6 +53,10 @@ MaxFailures = Annotated[
     str | None,
     typer.Option(metavar="N|P%", help="Failures tolerated in the whole campaign; one more stops it."),
 ]
+ControlHosts = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Untouched hosts read before failed ones are rolled back; 0 = none."),
+]
 Window = Annotated[
     list[str],
     typer.Option(
@@ -111,6 +115,7 @@ def plan(
     monitor: Monitor = None,
     delay: Delay = None,
     max_failures: MaxFailures = None,
+    control_hosts: ControlHosts = None,
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
@@ -179,6 +184,7 @@ def run(
     monitor: Monitor = None,
     delay: Delay = None,
     max_failures: MaxFailures = None,
+    control_hosts: ControlHosts = None,
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.campaign.policy import MAX_PARALLELISM
+from orchestrator.campaign.policy import MAX_CONTROLS, MAX_PARALLELISM
 from orchestrator.campaign.waves import parse_share, parse_waves
 from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_canaries
 from orchestrator.campaignfile.load import Campaign, load_campaign_file
@@ -41,6 +41,7 @@ class Asked:
     monitor: str | None = None
     delay: str | None = None
     max_failures: str | None = None
+    control_hosts: int | None = None
     window: tuple[str, ...] = ()
     blackout: tuple[str, ...] = ()
     approval: str | None = None
@@ -187,6 +188,9 @@ def _flags(asked: Asked) -> dict[str, Any]:
         "max_failures": _checked(
             "--max-failures", asked.max_failures, lambda text: parse_share(text, zero=True)
         ),
+        "control_hosts": None
+        if asked.control_hosts is None
+        else whole("--control-hosts", asked.control_hosts, least=0, most=MAX_CONTROLS),
         "allow_unreachable": asked.allow_unreachable or None,
         "reason": None if asked.reason is None else one_line("--reason", asked.reason),
     }

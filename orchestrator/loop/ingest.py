@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.campaign.campaign import Attempt, HostRun
-from orchestrator.campaign.events import Accepted, Ended, Event, Heartbeat, NotStarted, Rechecked
+from orchestrator.campaign.control import Look
+from orchestrator.campaign.events import (
+    Accepted,
+    ControlAnswered,
+    Ended,
+    Event,
+    Heartbeat,
+    NotStarted,
+    Rechecked,
+)
+from orchestrator.loop.orders import PLANNING_ATTEMPT, look_epoch
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Report, ReportKind
@@ -63,6 +74,16 @@ def event_of(report: Report, run: HostRun | None) -> Event | Ignored:
             return NotStarted(
                 host=report.host, attempt_id=report.attempt_id, epoch=report.epoch, result=_result(report)
             )
+
+
+def answer_of(report: Report, looks: Sequence[Look]) -> Event | Ignored:
+    """Give what an untouched host said in a look; an answer to the planning of the campaign comes too late."""
+    number = next((look.number for look in looks if look_epoch(look.number) == report.epoch), None)
+    if number is None or not report.attempt_id.endswith(f"/{PLANNING_ATTEMPT}"):
+        return Ignored(reason="the host was not asked for this dry run")
+    if report.kind not in {ReportKind.RESULT, ReportKind.REFUSED}:
+        return Ignored(reason="not an answer yet")
+    return ControlAnswered(host=report.host, look=number, result=_result(report))
 
 
 def _attempt(report: Report, run: HostRun | None) -> Attempt | Ignored:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from orchestrator.campaign.control import Look
 from tasks.model import Mode
 from tasks.wire import Order
 
@@ -43,6 +44,26 @@ def question_of(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, 
 def planning_order(campaign: Campaign, run: HostRun, attempt: Attempt) -> Sending:
     """Give the order that asks a host for its dry run."""
     return _sending(campaign, run, attempt, Mode.PLAN, attempt.expires_at)
+
+
+def control_order(campaign: Campaign, look: Look, run: HostRun) -> Sending:
+    """Give the order that reads an untouched host again; its number tells looks and planning apart."""
+    question = Attempt(
+        id=attempt_id(campaign.id, run.host.name, PLANNING_ATTEMPT),
+        number=PLANNING_ATTEMPT,
+        epoch=look_epoch(look.number),
+        undo=False,
+        undo_of=None,
+        ordered_at=look.asked_at,
+        expires_at=look.until,
+    )
+    short = replace(campaign, timeout_s=(look.until - look.asked_at).total_seconds())
+    return _sending(short, run, question, Mode.PLAN, look.until)
+
+
+def look_epoch(number: int) -> int:
+    """Give the number orders and answers of a look carry; reading is not fenced, and planning itself has 1."""
+    return number + 1
 
 
 def _sending(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, until: datetime) -> Sending:

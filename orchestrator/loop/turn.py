@@ -19,7 +19,9 @@ from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     Action,
+    AskControl,
     AskJournal,
+    ControlAnswered,
     Dispatch,
     Ended,
     Event,
@@ -30,14 +32,15 @@ from orchestrator.campaign.events import (
 from orchestrator.campaign.observe import observe, observe_all
 from orchestrator.campaign.quarantine import Quarantine, one_line
 from orchestrator.campaign.record import record
+from orchestrator.campaign.shared_cause import open_look
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
 from orchestrator.campaign.stop_rules import stopped
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.telling import told
 from orchestrator.loop.gate_questions import GateQuestion, questions_of
-from orchestrator.loop.ingest import Ignored, event_of
+from orchestrator.loop.ingest import Ignored, answer_of, event_of
 from orchestrator.loop.notifying import announced, notifications
-from orchestrator.loop.orders import Sending, order_of, question_of
+from orchestrator.loop.orders import Sending, control_order, order_of, question_of
 from orchestrator.store.codec import said
 from orchestrator.store.records import Lease, LogEntry
 from orchestrator.store.store import Writer
@@ -114,7 +117,12 @@ def observe_reports(turn: Turn, reports: Sequence[Report]) -> None:
     One pass over the hosts for the first report of each, one for the second, and so on: a wave of ten thousand
     hosts is not copied for every report.
     """
-    events = [event_of(report, turn.hosts.get(report.host)) for report in reports]
+    events = [
+        answer_of(report, turn.before.looks)
+        if report.mode is Mode.PLAN and turn.before.looks
+        else event_of(report, turn.hosts.get(report.host))
+        for report in reports
+    ]
     effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)])
     for report, event in zip(reports, events, strict=True):
         if isinstance(event, Ignored):
@@ -131,12 +139,14 @@ def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
     rounds: list[list[Event]] = []
     nth: Counter[str] = Counter()
     for event in events:
+        if isinstance(event, ControlAnswered):
+            continue
         host = getattr(event, "host", "")
         if nth[host] == len(rounds):
             rounds.append([])
         rounds[nth[host]].append(event)
         nth[host] += 1
-    effective: set[int] = set()
+    effective = _observe_controls(turn, events)
     hosts = turn.hosts
     for batch in rounds:
         turn.after = observe_all(turn.after, batch, turn.now)
@@ -146,6 +156,17 @@ def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
             if now_known[host] is not hosts[host]:
                 effective.add(id(event))
         hosts = now_known
+    return effective
+
+
+def _observe_controls(turn: Turn, events: Sequence[Event]) -> set[int]:
+    """Take in what untouched hosts said; gives the identities of the answers that changed something."""
+    effective: set[int] = set()
+    for event in events:
+        if isinstance(event, ControlAnswered):
+            before, turn.after = turn.after, observe(turn.after, event, turn.now)
+            if turn.after is not before:
+                effective.add(id(event))
     return effective
 
 
@@ -219,6 +240,9 @@ def _note_action(turn: Turn, action: Action, hosts: Mapping[str, HostRun]) -> No
         data |= {"epoch": attempt.epoch, "expires_at": attempt.expires_at.isoformat()}
     turn.note(kind_of(action), data, host=host, attempt=attempt.id if attempt else "")
     log.info("Decided", action=kind_of(action), campaign=turn.after.id, host=host)
+    look = open_look(turn.after)
+    if isinstance(action, AskControl) and run is not None and look is not None:
+        turn.sendings.append(control_order(turn.after, look, run))
     if run is None or attempt is None:
         return
     if isinstance(action, Dispatch):
@@ -317,4 +341,13 @@ def open_orders(
             continue
         if run.state in {HostState.ORDERED, HostState.ROLLING_BACK} and (attempt.undo or not held):
             found.append(order_of(campaign, run, attempt))
-    return found
+    return [*found, *_open_questions(campaign, now)]
+
+
+def _open_questions(campaign: Campaign, now: datetime) -> list[Sending]:
+    """Give the orders to untouched hosts that have not answered, while they are waited for."""
+    look = open_look(campaign)
+    if look is None or look.until <= now:
+        return []
+    runs = by_name(campaign)
+    return [control_order(campaign, look, runs[item.host]) for item in look.controls if not item.answered_at]

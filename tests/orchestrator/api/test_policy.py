@@ -25,6 +25,7 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
         stop_rules=[rule],
         rollback_failed=False,
         rollback_parallelism=3,
+        control_hosts=0,
         timeout_s=60,
         ttl_s=3600,
         delivery={"max_attempts": 1, "order_ttl_s": 30},
@@ -40,6 +41,7 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
         ),
     )
     assert (request.policy.rollback_failed, request.policy.rollback_parallelism) == (False, 3)
+    assert request.policy.control_hosts == 0
     assert (request.policy.max_attempts, request.policy.order_ttl_s) == (1, 30.0)
     assert request.policy.max_orders == 3
     assert (request.timeout_s, request.ttl_s) == (60.0, 3600.0)
@@ -48,6 +50,8 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
 @pytest.mark.parametrize(
     "change",
     [
+        {"control_hosts": 11},
+        {"control_hosts": -1},
         {"stop_rules": [{}]},
         {"stop_rules": [{"tolerate": "101%"}]},
         {"stop_rules": [{"tolerate": "-1"}]},

@@ -19,6 +19,7 @@ from orchestrator.campaign.events import (
     AbortAsked,
     Action,
     AskJournal,
+    ControlAnswered,
     Dispatch,
     Event,
     Finish,
@@ -40,6 +41,7 @@ from orchestrator.campaign.observe import observe
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.record import record
 from orchestrator.campaign.rollout import StopAction
+from orchestrator.campaign.shared_cause import standing_stop
 from orchestrator.campaign.states import (
     FINAL_CAMPAIGN,
     FINAL_HOST,
@@ -48,11 +50,12 @@ from orchestrator.campaign.states import (
     CampaignState,
     HostState,
 )
-from orchestrator.campaign.stop_rules import stopped
+from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK, stopped
 from orchestrator.campaign.surroundings import Surroundings
 from tasks.model import Mode
+from tasks.result import HostResult
 from tests.orchestrator.campaign.fleet import Fleet, How, Letter
-from tests.orchestrator.campaign.worlds import START, planned
+from tests.orchestrator.campaign.worlds import OK, START, UNREACHABLE, planned, refused
 
 #: gates that are closed for good now and then, and open again at other times
 _GATES = tuple(
@@ -97,6 +100,7 @@ class CampaignMachine(RuleBasedStateMachine):
         rollback_parallelism=st.integers(min_value=1, max_value=3),
         rollback_delay_s=st.sampled_from([0.0, 0.0, 20.0]),
         rollback_on_failure=st.sampled_from([StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT]),
+        control_hosts=st.sampled_from([0, 0, 1, 3]),
         gates=st.sampled_from([(), (), _GATES[:1], _GATES]),
         script=st.lists(st.sampled_from([How.OK, How.OK, How.OK, *How]), min_size=1, max_size=12),
     )
@@ -205,6 +209,7 @@ class CampaignMachine(RuleBasedStateMachine):
                 assert action.host not in blocked, "a host somebody else changes is left alone"
                 if action.undo:
                     self._judge_undo(run)
+                    self._judge_looks(run)
                 else:
                     forward += 1
                     assert run.state is HostState.PENDING
@@ -240,6 +245,22 @@ class CampaignMachine(RuleBasedStateMachine):
             and attempt.result.error.retryable
             for attempt in undos
         ), "a rollback is never rolled back, and never tried twice"  # fmt: skip
+
+    def _judge_looks(self, run: HostRun) -> None:
+        """Nobody is rolled back while, or because, it is not known whose the cause is; unless a person wants it."""
+        campaign = self.campaign
+        asked_for = any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
+        if asked_for or not campaign.policy.control_hosts:
+            return
+        assert all(look.ended_at is not None for look in campaign.looks), "untouched hosts are waited for"
+        assert standing_stop(campaign) is None, "a shared cause waits for a person"
+        silenced = any(stop.silenced for stop in campaign.stops)
+        untouched = any(
+            not other.attempts and other.state in {HostState.PENDING, HostState.CANCELLED}
+            for other in campaign.runs
+        )
+        if run.failed_as is not None and untouched and not silenced and not self.quarantines:
+            assert campaign.looks, "untouched hosts are asked first"
 
     # -- rules: the engine -----------------------------------------------------------------------------------
 
@@ -434,6 +455,15 @@ class CampaignMachine(RuleBasedStateMachine):
             GateAnswered(gate=state.gate, wave=state.wave, asked_at=state.asked_at, verdict=verdict)
         )
 
+    @rule(pick=_PICK, result=st.sampled_from([OK, OK, refused("E_DAEMON_DOWN"), UNREACHABLE]))
+    @precondition(lambda self: bool(self.campaign.looks))
+    def an_untouched_host_answers(self, pick: int, result: HostResult) -> None:
+        """Also twice, and late."""
+        looks = self.campaign.looks
+        look = looks[pick % len(looks)]
+        host = look.controls[pick % len(look.controls)].host
+        self._observe(ControlAnswered(host=host, look=look.number, result=result))
+
     def _host(self, pick: int) -> Any:
         names = sorted(self.hosts)
         return self.fleet.hosts[names[pick % len(names)]]
@@ -583,7 +613,7 @@ class CampaignMachine(RuleBasedStateMachine):
         )
 
     def _fair_round(self) -> None:
-        if held_by(self.campaign):
+        if held_by(self.campaign) or standing_stop(self.campaign) is not None:
             # rollbacks that wait for a person get one
             self._observe(ResumeAsked(by="ann", reason="looked at it"))
         self.now = max(self.now + timedelta(seconds=11), self.latest)
@@ -595,6 +625,9 @@ class CampaignMachine(RuleBasedStateMachine):
             self._observe(
                 GateAnswered(gate=state.gate, wave=state.wave, asked_at=state.asked_at, verdict=Verdict.PASS)
             )
+        for look in self.campaign.looks[-1:]:
+            for control in look.controls:
+                self._observe(ControlAnswered(host=control.host, look=look.number, result=OK))
         self._deliver_all()
         for host in self.fleet.hosts.values():
             if host.running() is not None:

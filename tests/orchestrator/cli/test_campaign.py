@@ -76,7 +76,7 @@ def test_what_has_no_flag_of_its_own_reaches_the_engine(
         "stop_rules:\n"
         "  - {kind: failed, tolerate: 1, waves: [1], action: rollback}\n"
         "  - {kind: unknown, tolerate: 20%, min_sample: 3, scope: campaign, action: pause}\n"
-        "rollback: {failed_hosts: false, parallelism: 2, delay: 30s, on_failure: pause}\n"
+        "rollback: {failed_hosts: false, parallelism: 2, delay: 30s, on_failure: pause, control_hosts: 3}\n"
         "clocks: {step: {warn: 1m}, host: {stop: 10m, warn: 5m}, campaign: {stop: 8h, action: pause}}\n"
         "retries: {attempts: 2, orders: 4}\n"
         "delivery: {heartbeat_timeout: 1m, order_ttl: 90s, unknown_wait: 5m}\n"
@@ -103,6 +103,7 @@ def test_what_has_no_flag_of_its_own_reaches_the_engine(
     )
     assert (policy.rollback_failed, policy.rollback_parallelism) == (False, 2)
     assert (policy.rollback_delay_s, policy.rollback_on_failure) == (30.0, StopAction.PAUSE)
+    assert policy.control_hosts == 3
     assert (policy.max_attempts, policy.max_orders) == (2, 4)
     assert (policy.heartbeat_timeout_s, policy.order_ttl_s, policy.unknown_wait_s) == (60.0, 90.0, 300.0)
     assert (request.timeout_s, request.ttl_s) == (600.0, 7200.0)

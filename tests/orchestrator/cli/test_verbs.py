@@ -43,7 +43,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_plan_is_sent_with_everything_that_was_asked(dockwave: Dockwave, service: ScriptedService) -> None:
     done = dockwave(
         *PLAN, "--waves", "1,rest", "--parallel", "2", "--monitor", "30s", "--delay", "1m", "--max-failures", "10%",
-        "--reason", "weekly",
+        "--control-hosts", "3", "--reason", "weekly",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     request = service.requests[0]
@@ -52,6 +52,7 @@ def test_a_plan_is_sent_with_everything_that_was_asked(dockwave: Dockwave, servi
     assert sorted(request.params["targets"]) == ["containers", "networks"]
     assert request.protect.images == ("registry.example.net/base/*",)
     assert (request.policy.parallelism, request.policy.delay_s) == (2, 60)
+    assert request.policy.control_hosts == 3
     assert request.policy.monitor_s == 60, "a soak is never shorter than the delay"
     assert request.reason == "weekly"
     assert "@" in request.author
