@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Dispatch, Started
+from orchestrator.campaign.events import Dispatch, Ended, Started
 from orchestrator.campaign.rollout import FailureKind, Share, StopAction, StopRule
 from orchestrator.campaign.states import EXIT_CODES, CampaignState, HostState
 from tasks.model import Kind
@@ -158,6 +160,45 @@ def test_a_failing_rollback_needs_a_human_and_is_never_tried_again() -> None:
     assert world.host("h1").state is HostState.NEEDS_HUMAN
     assert world.state() is CampaignState.ROLLBACK_INCOMPLETE
     assert world.undos() == ["h1"]
+
+
+def test_a_success_that_comes_after_its_rollback_began_changes_nothing() -> None:
+    world = World(planned(2))
+    world.run()
+    first = world.host("h1").attempt
+    assert first is not None
+    world.accept("h1")
+    world.end("h1", failed(changed=True))
+    world.run()
+    before = world.campaign
+    world.see(Ended(host="h1", attempt_id=first.id, epoch=first.epoch, result=CHANGED))
+    assert world.campaign is before
+    assert world.host("h1").state is HostState.ROLLING_BACK
+
+
+def test_a_host_whose_change_and_whose_rollback_fail_counts_once() -> None:
+    world = World(planned(4, waves="all", max_failures="1"))
+    world.run()
+    for _ in range(2):
+        world.accept("h1")
+        world.end("h1", failed(changed=True))
+        world.run()
+    assert world.host("h1").state is HostState.NEEDS_HUMAN
+    assert world.state() is CampaignState.RUNNING
+    assert world.ordered() == ["h1", "h2"]
+
+
+@given(count=st.integers(1, 12), parallelism=st.integers(1, 6), tolerated=st.integers(0, 5))
+def test_past_the_failure_that_stops_it_at_most_the_hosts_at_work_fail_too(
+    count: int, parallelism: int, tolerated: int
+) -> None:
+    world = World(planned(count, waves="all", parallelism=parallelism, max_failures=str(tolerated)))
+    world.run()
+    while at_work := [run.host.name for run in world.campaign.runs if run.state is HostState.ORDERED]:
+        world.accept(at_work[0])
+        world.end(at_work[0], failed(changed=False))
+        world.run()
+    assert world.ordered() == [f"h{number}" for number in range(1, min(count, tolerated + parallelism) + 1)]
 
 
 def test_without_rollback_a_changed_and_failed_host_is_left_to_a_person() -> None:

@@ -19,6 +19,9 @@ from tests.support.control import Control
 from tests.support.deaths import DEADLY, FATAL, IDLE, NAMES, TOLERATED, At, Fate, Moments, MortalStore, World
 from tests.support.postgres import PostgresCluster
 
+# many short lives: slow machines need their time
+pytestmark = pytest.mark.timeout(300)
+
 Open = Callable[[Moments], MortalStore]
 
 #: gone for less than orders are sent again after, for longer than that, or for longer than orders live;
@@ -30,7 +33,7 @@ FATES = tuple(
 CALM = FATES[0]
 ALL_BACK = {"": "ROLLED_BACK"} | dict.fromkeys(NAMES, "ROLLED_BACK")
 ONCE_THERE_ONCE_BACK = Counter({(name, mode): 1 for name in NAMES for mode in (Mode.APPLY, Mode.UNDO)})
-SHARDS = 3
+SHARDS = 6
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ def test_on_postgresql_it_comes_to_the_same_end_too(postgres: PostgresCluster) -
             return stores.enter_context(closing(MortalStore(open_engine(url), moments)))
 
         seen = _moments(open_one, DEADLY)
-        for number in range(5, len(seen), len(seen) // 6):
+        for number in range(5, len(seen), len(seen) // 4):
             _die_at(open_one, number, FATES[number % len(FATES)])
 
 
@@ -129,7 +132,7 @@ def test_an_orchestrator_that_was_overtaken_is_refused_and_nothing_happens_twice
 ) -> None:
     seen = _moments(fresh, IDLE)
     # the first transaction takes the lead: nobody can be overtaken before it
-    for number in range(2, len(seen) + 1, 9):
+    for number in range(2, len(seen) + 1, 13):
         _overtake_at(fresh, tmp_path, number, rounds=(6, 60)[number % 2])
 
 

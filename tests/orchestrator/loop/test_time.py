@@ -10,7 +10,7 @@ import pytest
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Clock, Clocks, RolloutPolicy
-from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
+from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.windows import Interval, Windows
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store
@@ -97,3 +97,17 @@ def test_a_clock_warns_once_and_then_halts_and_both_are_in_the_log(store: Store,
     assert (notice.rule, notice.limit) == ("clock progress", "warn after 5m")
     assert (stop.rule, stop.limit) == ("clock progress", "stop after 10m")
     assert [kind for kind in control.kinds(own) if kind in {"warn", "stop-now"}] == ["warn", "stop-now"]
+
+
+def test_a_soak_that_ended_while_the_orchestrator_was_dead_is_believed_only_after_another_look(
+    store: Store,
+) -> None:
+    control = Control(store)
+    own = _applied(control, _policy(monitor_s=60.0, **PATIENT))
+    control.run(own, lambda campaign: campaign.runs[0].state is HostState.SOAKING)
+    control.clock.turn(3600)
+    control.restart()
+    control.tick(3)
+    assert control.states(own)["web-1"] == "SOAKING"
+    assert ("web-1", Mode.CHECK) in {(order.host.name, order.mode) for order in control.outbox.waiting}
+    control.run(own, lambda campaign: campaign.runs[0].state is HostState.SUCCEEDED)
