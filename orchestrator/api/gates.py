@@ -8,9 +8,12 @@ from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
+from orchestrator.campaign.gate_options import MOMENTS_OF, NEEDS, ONLY_OF, useful
+from orchestrator.campaign.waves import MAX_COUNT
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Times = Annotated[int, Field(strict=True, ge=0, le=1000)]
+WaveNumber = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
 _Line = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -31,13 +34,29 @@ class GateBody(Body):
     inconclusive: _Times = 0
     passes: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
     action: GateAction = GateAction.HALT
+    waves: Annotated[list[WaveNumber], Field(default_factory=list, max_length=100)]
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    required: Annotated[int, Field(strict=True, ge=1, le=20)] = 1
+    among: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
+    expires_s: Annotated[float, Field(ge=60, le=7 * 86_400, allow_inf_nan=False)] | None = None
+    fail_on_timeout: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        needs = {GateKind.HTTP: ("url",), GateKind.PROMETHEUS: ("url", "query"), GateKind.COMMAND: ("argv",)}
-        for key in needs[self.kind]:
+        for key in NEEDS[self.kind]:
             if getattr(self, key) is None:
                 raise ValueError(f"a gate of kind {self.kind} needs {key}")
+        useless = sorted((self.model_fields_set & ONLY_OF.keys()) - set(useful(self.kind)))
+        if useless:
+            raise ValueError(f"a gate of kind {self.kind} has no use for {useless[0]}")
+        if self.at not in MOMENTS_OF[self.kind]:
+            raise ValueError(f"a gate of kind {self.kind} cannot be asked at {self.at}")
+        if self.waves and self.at not in {Moment.WAVE, Moment.AFTER_WAVE}:
+            raise ValueError(f"a gate at {self.at} has no use for waves")
+        if self.among is not None and self.among < self.required:
+            raise ValueError(f"{self.required} of {self.among} can never agree")
+        if self.fail_on_timeout and self.expires_s is None:
+            raise ValueError("fail_on_timeout needs expires_s")
         if self.kind is GateKind.PROMETHEUS and self.least is None and self.most is None:
             raise ValueError("a gate of kind prometheus needs least or most")
         if self.least is not None and self.most is not None and self.least > self.most:
@@ -62,4 +81,10 @@ class GateBody(Body):
             inconclusive=self.inconclusive,
             passes=self.passes,
             action=self.action,
+            waves=tuple(sorted(set(self.waves))),
+            group=self.group or "",
+            required=self.required,
+            among=self.among,
+            expires_s=self.expires_s,
+            fail_on_timeout=self.fail_on_timeout,
         )

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import Service
-from orchestrator.api.gates import GateBody
+from orchestrator.api.gates import GateBody, WaveNumber
 from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
@@ -25,6 +25,7 @@ from orchestrator.campaign.policy import (
     make_policy,
 )
 from orchestrator.campaign.rollout import (
+    ONE_WAY_HOSTS,
     Approval,
     Budgets,
     Clock,
@@ -50,7 +51,6 @@ Slots = Annotated[int, Field(strict=True, ge=1, le=MAX_PARALLELISM)]
 Times = Annotated[int, Field(strict=True, ge=1, le=100)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=100)]
 ShareText = Annotated[str, Field(max_length=32)]
-WaveNumber = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
 
 
 class StopRuleBody(Body):
@@ -195,6 +195,8 @@ class PlanBody(Body):
     clocks: ClocksBody = ClocksBody()
     #: who must agree first; nobody without it
     approval: ApprovalBody | None = None
+    #: hosts with steps that cannot be taken back, above which somebody else must agree
+    one_way_hosts: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)] = ONE_WAY_HOSTS
     gates: Annotated[list[GateBody], Field(default_factory=list, max_length=50)]
     notify: Annotated[list[NotifyBody], Field(default_factory=list, max_length=50)]
     #: how many hosts may be away at a time
@@ -292,7 +294,7 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
     clocks = body.clocks.clocks()
     approval = None if body.approval is None else Approval(**body.approval.model_dump())
     budgets = None if body.budgets is None else body.budgets.budgets()
-    policy = replace(policy, approval=approval, budgets=budgets)
+    policy = replace(policy, approval=approval, budgets=budgets, one_way_hosts=body.one_way_hosts)
     check_policy(policy)
     gates = tuple(item.gate(number) for number, item in enumerate(body.gates, start=1))
     return replace(

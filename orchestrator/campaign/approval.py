@@ -16,6 +16,7 @@ from orchestrator.campaign.events import ApproveAsked, DenyAsked
 from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.window_words import instant_words
+from tasks.model import UndoClass
 
 DENIED = "approval denied"
 NOT_GIVEN = "approval not given"
@@ -36,19 +37,39 @@ def person(by: str) -> str:
 
 def approvers(campaign: Campaign) -> tuple[str, ...]:
     """The persons whose approval counts: of this very plan, none of them its author, each once."""
-    found = {person(item.by): item.by for item in campaign.approvals if item.plan_hash == campaign.plan_hash}
+    found = {
+        person(item.by): item.by
+        for item in campaign.approvals
+        if not item.gate and item.plan_hash == campaign.plan_hash
+    }
     return tuple(by for who, by in found.items() if who and who != person(campaign.author))
+
+
+def approval_of(campaign: Campaign) -> Approval | None:
+    """Who must agree to this plan: those its policy asks for, or somebody else where too much cannot be taken back.
+
+    A way back is not held up: what it cannot bring back was lost before.
+    """
+    asked = campaign.policy.approval
+    if asked is not None or campaign.undoes or one_way_hosts(campaign) <= campaign.policy.one_way_hosts:
+        return asked
+    return Approval(required=1, group="")
+
+
+def one_way_hosts(campaign: Campaign) -> int:
+    """On how many hosts it does what cannot be taken back."""
+    return sum(run.wave > 0 and run.undo is UndoClass.ONE_WAY for run in campaign.runs)
 
 
 def missing(campaign: Campaign) -> int:
     """How many more must agree before it may start."""
-    asked = campaign.policy.approval
+    asked = approval_of(campaign)
     return 0 if asked is None else max(asked.required - len(approvers(campaign)), 0)
 
 
 def applied(campaign: Campaign, now: datetime) -> Campaign:
     """The campaign once its plan was applied: at work, or waiting for those who must agree."""
-    asked = campaign.policy.approval
+    asked = approval_of(campaign)
     if asked is None or not campaign.waves:
         # no host is touched without a wave: there is nothing to agree to
         return replace(campaign, state=CampaignState.RUNNING, started_at=now)
@@ -78,7 +99,7 @@ def deny(campaign: Campaign, event: DenyAsked, now: datetime) -> Campaign:
 
 def timed_out(campaign: Campaign, now: datetime) -> Stop | None:
     """The stop of a campaign whose question stayed unanswered, when that ends it."""
-    asked, until = campaign.policy.approval, campaign.approval_until
+    asked, until = approval_of(campaign), campaign.approval_until
     if asked is None or until is None or now < until or not asked.abort_on_timeout:
         return None
     return Stop(
@@ -127,18 +148,30 @@ def objection(campaign: Campaign, event: ApproveAsked | DenyAsked, now: datetime
 
 
 def _ends(campaign: Campaign) -> bool:
-    asked = campaign.policy.approval
+    asked = approval_of(campaign)
     return asked is not None and asked.abort_on_timeout
 
 
 def asked_words(asked: Approval) -> str:
     """Who must agree, in words."""
+    if not asked.group:
+        return "one person who is not its author"
     among = f" of {asked.among}" if asked.among is not None else ""
     return f"{asked.required}{among} of group {asked.group}, its author not among them"
 
 
-def approval_words(asked: Approval) -> Iterator[str]:
+def approval_words(campaign: Campaign) -> Iterator[str]:
     """What the plan says about it."""
+    asked = approval_of(campaign)
+    if asked is None or not campaign.waves:
+        return
+    if not asked.group:
+        yield (
+            f"approval: nothing starts before one person who is not its author agrees: what it does on "
+            f"{one_way_hosts(campaign)} hosts cannot be taken back, and more than {campaign.policy.one_way_hosts} "
+            "ask for that"
+        )
+        return
     line = f"approval: nothing starts before these agree: {asked_words(asked)}"
     if asked.expires_s is not None:
         then = "it is aborted" if asked.abort_on_timeout else "it goes on waiting, until the plan expires"
@@ -148,7 +181,7 @@ def approval_words(asked: Approval) -> Iterator[str]:
 
 def waiting_lines(campaign: Campaign, now: datetime) -> Iterator[str]:
     """Who approved, who is missing, until when, and what to type; nothing when nobody is waited for."""
-    asked = campaign.policy.approval
+    asked = approval_of(campaign)
     if asked is None or campaign.state is not CampaignState.AWAITING_APPROVAL:
         return
     have = ", ".join(approvers(campaign)) or "nobody"

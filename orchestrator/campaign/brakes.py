@@ -15,7 +15,7 @@ from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import Moment
-from orchestrator.campaign.gate_words import closed_gates, closed_words
+from orchestrator.campaign.gate_words import closed_gates, closed_words, way_out
 from orchestrator.campaign.shared_cause import look_words, open_look, overruled, standing_stop
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.window_words import instant_words
@@ -102,8 +102,7 @@ def _closed_gates(campaign: Campaign, now: datetime) -> Iterator[Brake]:
             reach=Reach.START if item.gate.at is Moment.BACKGROUND else Reach.WAVE,
             text=closed_words(item, now),
             until=item.due(now),
-            hint="It is asked again by itself; `dockwave override-gate "
-            f"{campaign.id} {item.gate.name} --reason TEXT` opens it for once",
+            hint=way_out(campaign, item),
         )
 
 

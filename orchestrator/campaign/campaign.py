@@ -21,13 +21,16 @@ from tasks.result import HostError, HostResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """One person's yes to one plan."""
+    """One person's yes to one plan, or to one of its gates."""
 
     by: str
     #: what they looked at
     plan_hash: str
     at: datetime
     reason: str = ""
+    #: the human gate that was opened, and for which wave; "" = the plan
+    gate: str = ""
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,19 +143,24 @@ class RollbackAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApproveAsked:
-    """A person agrees to a plan they looked at."""
+    """A person agrees to a plan they looked at, or to one of its human gates."""
 
     by: str
     plan_hash: str
     reason: str = ""
+    #: the human gate that waits, and for which wave; "" = the plan
+    gate: str = ""
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenyAsked:
-    """A person says no to a plan that waits for an approval."""
+    """A person says no to a plan that waits for an approval, or to one of its human gates."""
 
     by: str
     reason: str = ""
+    gate: str = ""
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

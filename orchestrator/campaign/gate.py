@@ -13,6 +13,8 @@ class GateKind(StrEnum):
     HTTP = "http"
     PROMETHEUS = "prometheus"
     COMMAND = "command"
+    #: persons, who approve it
+    HUMAN = "human"
 
 
 class Moment(StrEnum):
@@ -76,6 +78,16 @@ class Gate:
     #: passes in a row that open it
     passes: int = 1
     action: GateAction = GateAction.HALT
+    #: before or after these waves only; () = all
+    waves: tuple[int, ...] = ()
+    #: of a human gate: whose members are asked (told to people, not checked), how many must agree, and of how many
+    group: str = ""
+    required: int = 1
+    among: int | None = None
+    #: seconds it waits for them; None = as long as it takes
+    expires_s: float | None = None
+    #: nobody's answer is a fail; without it, it goes on waiting
+    fail_on_timeout: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

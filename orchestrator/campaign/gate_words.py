@@ -7,8 +7,9 @@ from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
-from orchestrator.campaign.gate import Gate, GateState, Moment, Override, Verdict
-from orchestrator.campaign.gates import NeededGate, limit_words, needed, override_of
+from orchestrator.campaign.gate import Gate, GateKind, GateState, Moment, Override, Verdict
+from orchestrator.campaign.gates import NeededGate, limit_words, needed, override_of, people_words
+from orchestrator.campaign.window_words import instant_words
 
 _WHEN = {
     Moment.CAMPAIGN: "before the first wave",
@@ -21,11 +22,14 @@ _WHEN = {
 def gate_words(campaign: Campaign) -> Iterator[str]:
     """The gates in words, one line each."""
     for gate in campaign.policy.gates:
+        if gate.kind is GateKind.HUMAN:
+            yield f"gate {gate.name} {_when(gate)}: waits for {people_words(gate)}; {limit_words(gate, Verdict.FAIL)}"
+            continue
         row = f"{gate.passes} passes in a row open it; " if gate.passes > 1 else ""
         limits = "; ".join(
             limit_words(gate, verdict) for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
         )
-        yield f"gate {gate.name} {_WHEN[gate.at]}: asks {_target(gate)} every {words(gate.every_s)}; {row}{limits}"
+        yield f"gate {gate.name} {_when(gate)}: asks {_target(gate)} every {words(gate.every_s)}; {row}{limits}"
 
 
 def gate_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
@@ -55,6 +59,12 @@ def said(state: GateState, now: datetime) -> str:
 def closed_words(item: NeededGate, now: datetime) -> str:
     """Why this gate is closed."""
     state = item.state
+    if item.gate.kind is GateKind.HUMAN:
+        have = ", ".join(item.approvers) or "nobody"
+        until = f", until {instant_words(item.expires_at)}" if item.expires_at is not None else ""
+        return (
+            f"{item.text} waits for {people_words(item.gate)}: {have} so far, {item.missing} missing{until}"
+        )
     if state is None:
         return f"{item.text} is closed: it is being asked"
     in_row = ""
@@ -66,6 +76,27 @@ def closed_words(item: NeededGate, now: datetime) -> str:
 def closed_gates(campaign: Campaign, now: datetime) -> tuple[NeededGate, ...]:
     """The gates that hold the campaign now."""
     return tuple(item for item in needed(campaign) if not item.is_open(now))
+
+
+def way_out(campaign: Campaign, item: NeededGate) -> str:
+    """What a person can do about this closed gate."""
+    name = item.gate.name
+    if item.gate.kind is GateKind.HUMAN:
+        return (
+            f"`dockwave approve {campaign.id} --gate {name}`, "
+            f"or `dockwave deny {campaign.id} --gate {name} --reason TEXT`"
+        )
+    return (
+        f"It is asked again by itself; `dockwave override-gate {campaign.id} {name} --reason TEXT` "
+        "opens it for once"
+    )
+
+
+def _when(gate: Gate) -> str:
+    if not gate.waves:
+        return _WHEN[gate.at]
+    side = "after" if gate.at is Moment.AFTER_WAVE else "before"
+    return f"{side} {'waves' if len(gate.waves) > 1 else 'wave'} {', '.join(map(str, gate.waves))}"
 
 
 def _overridden(item: Override, now: datetime) -> str:

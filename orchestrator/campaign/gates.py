@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from orchestrator.campaign.approval import person
 from orchestrator.campaign.campaign import Campaign, Stop
+from orchestrator.campaign.durations import words
 from orchestrator.campaign.events import AskGate, GateAnswered
-from orchestrator.campaign.gate import Gate, GateAction, GateState, Moment, Override, Said, Verdict
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Moment, Override, Said, Verdict
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_HOST, CampaignState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
@@ -33,6 +35,21 @@ class NeededGate:
     since: datetime | None = None
     #: a person's word that opens it
     override: Override | None = None
+    #: persons who agreed, of a human gate
+    approvers: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many persons must agree still."""
+        return max(self.gate.required - len(self.approvers), 0)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when persons may answer; None = as long as it takes, or they have."""
+        seconds = self.gate.expires_s
+        if seconds is None or self.state is None or self.state.answered_at is not None:
+            return None
+        return self.state.asked_at + timedelta(seconds=seconds)
 
     def is_open(self, now: datetime) -> bool:
         """Whether it has passed, not too long ago, or a person let it pass."""
@@ -48,6 +65,8 @@ class NeededGate:
             return None
         if state is None:
             return now
+        if self.gate.kind is GateKind.HUMAN:
+            return None
         if state.answered_at is None:
             return state.asked_at + self._patience
         if self.since is not None and state.verdict is Verdict.PASS and state.asked_at < self.since:
@@ -74,6 +93,8 @@ class NeededGate:
         state = self.state
         if state is None or state.passes < self.gate.passes:
             return None
+        if self.gate.kind is GateKind.HUMAN:
+            return datetime.max.replace(tzinfo=UTC) if state.verdict is Verdict.PASS else None
         if state.verdict is Verdict.PASS:
             asked_at = state.asked_at
         elif state.last is not None and state.last.verdict is Verdict.PASS:
@@ -103,6 +124,8 @@ def ask_gates(campaign: Campaign, now: datetime) -> tuple[tuple[AskGate, ...], t
     instants: list[datetime] = []
     for item in needed(campaign):
         due = item.due(now)
+        if item.gate.fail_on_timeout and item.expires_at is not None:
+            instants.append(item.expires_at)
         if due is not None and due <= now:
             asks.append(AskGate(gate=item.gate.name, wave=item.wave))
         elif due is not None:
@@ -114,7 +137,7 @@ def gate_stop(campaign: Campaign, now: datetime) -> Stop | None:
     """The stop of gates that were answered badly more often than tolerated; the gravest decides what it does."""
     if campaign.state is not CampaignState.RUNNING:
         return None
-    over = [(item, verdict) for item in needed(campaign) if (verdict := _over(item)) is not None]
+    over = [(item, verdict) for item in needed(campaign) if (verdict := _over(item, now)) is not None]
     if not over:
         return None
     actions = [
@@ -125,7 +148,7 @@ def gate_stop(campaign: Campaign, now: datetime) -> Stop | None:
     return Stop(
         rule="; ".join(f"{item.text}: {verdict.value}" for item, verdict in over),
         limit="; ".join(limit_words(item.gate, verdict) for item, verdict in over),
-        observed="; ".join(item.state.detail if item.state else "" for item, _ in over),
+        observed="; ".join(_observed(item) for item, _ in over),
         hosts=(),
         waves=returned_waves(campaign, action),
         at=now,
@@ -168,9 +191,31 @@ def asked(campaign: Campaign, action: AskGate, now: datetime) -> Campaign:
     return with_state(campaign, replace(old, asked_at=now, answered_at=None, verdict=None, last=last))
 
 
-def afresh(campaign: Campaign) -> Campaign:
-    """The campaign with every gate as if it had never been asked: a person looked, and let it go on."""
-    return replace(campaign, gates=()) if campaign.gates else campaign
+def afresh(campaign: Campaign, now: datetime) -> Campaign:
+    """The campaign with every gate as if it had never been asked: a person looked, and let it go on.
+
+    What people agreed to stays, and so does a question to them that is still open.
+    """
+    human = {gate.name: gate for gate in campaign.policy.gates if gate.kind is GateKind.HUMAN}
+    kept = tuple(
+        item
+        for item in campaign.gates
+        if item.gate in human
+        and item.verdict is not Verdict.FAIL
+        and not _silent(NeededGate(gate=human[item.gate], wave=item.wave, state=item), now)
+    )
+    return campaign if kept == campaign.gates else replace(campaign, gates=kept)
+
+
+def gate_approvers(campaign: Campaign, gate: Gate, wave: int) -> tuple[str, ...]:
+    """The persons whose approval of this gate counts: of this very plan, each once."""
+    found = {
+        person(item.by): item.by
+        for item in campaign.approvals
+        if (item.gate, item.wave, item.plan_hash) == (gate.name, wave, campaign.plan_hash)
+    }
+    author = person(campaign.author) if gate.required > 1 else ""
+    return tuple(by for who, by in found.items() if who and who != author)
 
 
 def state_of(campaign: Campaign, gate: str, wave: int) -> GateState | None:
@@ -189,8 +234,21 @@ def with_state(campaign: Campaign, state: GateState) -> Campaign:
     return replace(campaign, gates=(*rest, state))
 
 
+def people_words(gate: Gate) -> str:
+    """Who must agree, in words."""
+    among = f" of {gate.among}" if gate.among is not None else ""
+    author = ", its author not among them" if gate.required > 1 else ""
+    return f"{gate.required}{among} of group {gate.group}{author}"
+
+
 def limit_words(gate: Gate, verdict: Verdict) -> str:
     """How many such answers are tolerated, and what one more does."""
+    if gate.kind is GateKind.HUMAN:
+        late = ""
+        if gate.expires_s is not None:
+            then = "likewise" if gate.fail_on_timeout else "goes on waiting"
+            late = f"; no answer within {words(gate.expires_s)} {then}"
+        return f"one denial {ACTIONS[gate.action]}{late}"
     if verdict is Verdict.FAIL:
         return f"{gate.failures} fails tolerated, one more {ACTIONS[gate.action]}"
     if verdict is Verdict.ERROR:
@@ -219,8 +277,9 @@ def _needed(campaign: Campaign) -> Iterator[NeededGate]:
         if gate.at is Moment.CAMPAIGN and wave == 0:
             yield _need(campaign, gate, 0)
         elif gate.at is Moment.WAVE and (wave == 0 or over) and wave < campaign.waves:
-            yield _need(campaign, gate, wave + 1)
-        elif gate.at is Moment.AFTER_WAVE and over:
+            if not gate.waves or wave + 1 in gate.waves:
+                yield _need(campaign, gate, wave + 1)
+        elif gate.at is Moment.AFTER_WAVE and over and (not gate.waves or wave in gate.waves):
             yield _need(campaign, gate, wave, since)
         elif gate.at is Moment.BACKGROUND:
             yield _need(campaign, gate, 0, since if last else None)
@@ -233,12 +292,28 @@ def _need(campaign: Campaign, gate: Gate, wave: int, since: datetime | None = No
         state=state_of(campaign, gate.name, wave),
         since=since,
         override=override_of(campaign, gate.name, wave),
+        approvers=gate_approvers(campaign, gate, wave) if gate.kind is GateKind.HUMAN else (),
     )
 
 
-def _over(item: NeededGate) -> Verdict | None:
+def _silent(item: NeededGate, now: datetime) -> bool:
+    """Whether people did not answer in time, and that is a fail."""
+    until = item.expires_at
+    return item.gate.fail_on_timeout and until is not None and until <= now
+
+
+def _observed(item: NeededGate) -> str:
+    if item.gate.kind is GateKind.HUMAN:
+        return f"{len(item.approvers)} agreed in time, {item.missing} missing"
+    return item.state.detail if item.state else ""
+
+
+def _over(item: NeededGate, now: datetime) -> Verdict | None:
     """What its answers come to when they are above its limits."""
     state = item.state
+    if item.gate.kind is GateKind.HUMAN:
+        # a denial has stopped the campaign at once
+        return Verdict.FAIL if _silent(item, now) else None
     if state is None or state.answered_at is None or item.override is not None:
         return None
     if state.fails > item.gate.failures:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign import approval, moves, overriding
+from orchestrator.campaign import approval, human_gates, moves, overriding
 from orchestrator.campaign.approval import Objection
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, Stop
@@ -45,9 +45,9 @@ def ask(campaign: Campaign, event: OperatorEvent, now: datetime) -> Campaign:
     if objection(campaign, event, now) is not None or done_before(campaign, event):
         return campaign
     if isinstance(event, ApproveAsked):
-        return approval.approve(campaign, event, now)
+        return _approve(campaign, event, now)
     if isinstance(event, DenyAsked):
-        return approval.deny(campaign, event, now)
+        return human_gates.deny(campaign, event, now) if event.gate else approval.deny(campaign, event, now)
     if isinstance(event, PauseAsked):
         return stop_now(campaign, _pause(event, now), now)
     if isinstance(event, ResumeAsked):
@@ -63,7 +63,7 @@ def objection(campaign: Campaign, event: OperatorEvent, now: datetime) -> Object
     """Why the request cannot be done in this state; None when it can, or was done before."""
     if isinstance(event, AbortAsked) or done_before(campaign, event):
         return None
-    if isinstance(event, ApproveAsked | DenyAsked):
+    if isinstance(event, ApproveAsked | DenyAsked) and not event.gate:
         return approval.objection(campaign, event, now)
     word = _WORDS[type(event)]
     show = f"`dockwave show {campaign.id}` shows how it stands"
@@ -84,6 +84,8 @@ def objection(campaign: Campaign, event: OperatorEvent, now: datetime) -> Object
             reason=f"Campaign {campaign.id} starts nothing new any more ({why}), so there is nothing to {word}",
             hint=show,
         )
+    if isinstance(event, ApproveAsked | DenyAsked):
+        return human_gates.objection(campaign, event)
     if isinstance(event, OverrideAsked):
         return overriding.objection(campaign, event, now)
     return _no_skip(campaign, event) if isinstance(event, SkipAsked) else None
@@ -95,6 +97,8 @@ _WORDS: dict[type[OperatorEvent], str] = {
     SkipAsked: "skip",
     RollbackAsked: "roll back",
     OverrideAsked: "override",
+    ApproveAsked: "approve",
+    DenyAsked: "deny",
 }
 
 
@@ -110,6 +114,8 @@ def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
     if isinstance(event, RollbackAsked):
         return any(stop.rule == OPERATOR_ROLLBACK for stop in campaign.stops)
     if isinstance(event, ApproveAsked | DenyAsked):
+        if event.gate:
+            return human_gates.done_before(campaign, event)
         return approval.done_before(campaign, event)
     if isinstance(event, OverrideAsked):
         return overriding.done_before(campaign, event)
@@ -148,6 +154,11 @@ def _no_skip(campaign: Campaign, event: SkipAsked) -> Objection | None:
         reason=f"Host {event.host} is {run.state}: only a host that was not started can be left out",
         hint=f"`dockwave logs {campaign.id} {event.host}` shows what was done on it",
     )
+
+
+def _approve(campaign: Campaign, event: ApproveAsked, now: datetime) -> Campaign:
+    step = human_gates.approve if event.gate else approval.approve
+    return step(campaign, event, now)
 
 
 def _abort(campaign: Campaign, event: AbortAsked, now: datetime) -> Campaign:
@@ -198,7 +209,7 @@ def _resume(campaign: Campaign, event: ResumeAsked, now: datetime) -> Campaign:
     )
     if not goes_forward:
         return campaign if stops == campaign.stops else replace(campaign, stops=stops)
-    return afresh(replace(campaign, state=CampaignState.RUNNING, stops=stops))
+    return afresh(replace(campaign, state=CampaignState.RUNNING, stops=stops), now)
 
 
 def _skip(campaign: Campaign, event: SkipAsked, now: datetime) -> Campaign:

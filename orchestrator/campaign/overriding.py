@@ -11,7 +11,7 @@ from datetime import datetime
 from orchestrator.campaign.approval import Objection
 from orchestrator.campaign.campaign import Campaign, Notice
 from orchestrator.campaign.events import OverrideAsked
-from orchestrator.campaign.gate import Override
+from orchestrator.campaign.gate import GateKind, Override
 from orchestrator.campaign.gates import NeededGate, needed, override_of
 
 RULE = "gate overridden"
@@ -53,6 +53,11 @@ def objection(campaign: Campaign, event: OverrideAsked, now: datetime) -> Object
         return Objection(
             reason=f"Gate {event.gate} holds nothing in campaign {campaign.id} now: it is open, or not asked yet",
             hint=f"`dockwave why {campaign.id}` tells which gate is closed",
+        )
+    if item.gate.kind is GateKind.HUMAN:
+        return Objection(
+            reason=f"Gate {event.gate} of campaign {campaign.id} is opened by people, not overridden",
+            hint=f"Open it with `dockwave approve {campaign.id} --gate {event.gate}`",
         )
     if not event.reason:
         return Objection(

@@ -99,6 +99,7 @@ def check_policy(policy: RolloutPolicy) -> None:
         )
     for rule in policy.stop_rules:
         _check_rule(rule)
+    _check_count("one_way_hosts", policy.one_way_hosts, 0, 100_000)
     _check_parts(policy)
 
 

@@ -130,6 +130,10 @@ class Budgets:
     fleet: Share | None = None
 
 
+#: hosts that may lose something for good on the word of one person
+ONE_WAY_HOSTS = 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPolicy:
     """How a campaign goes over its hosts; words of `docker service update` where it has them."""
@@ -176,6 +180,8 @@ class RolloutPolicy:
     clocks: Clocks = Clocks()
     #: who must agree first; None = nobody
     approval: Approval | None = None
+    #: hosts with steps that cannot be taken back, above which somebody who is not the author must agree all the same
+    one_way_hosts: int = ONE_WAY_HOSTS
     #: questions that must be answered before it goes on
     gates: tuple[Gate, ...] = ()
     #: who is told of what; () = nobody

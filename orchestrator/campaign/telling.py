@@ -6,9 +6,11 @@ It needs no memory of its own: a campaign is saved once over each version, so ea
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.occasion import Occasion
 from orchestrator.campaign.rollout import RolloutPolicy, StopAction
 from orchestrator.campaign.shared_cause import SHARED_CAUSE_RULE
@@ -42,7 +44,7 @@ def _occasions(before: Campaign, after: Campaign) -> Iterator[Occasion]:
     new = after.stops[len(before.stops) :]
     if before.started_at is None and after.started_at is not None:
         yield Occasion.STARTED
-    if _enters(before, after, CampaignState.AWAITING_APPROVAL):
+    if _enters(before, after, CampaignState.AWAITING_APPROVAL) or _asked(after) - _asked(before):
         yield Occasion.APPROVAL
     noted = any(stop.action is StopAction.CONTINUE for stop in new)
     if noted or len(after.notices) > len(before.notices):
@@ -56,6 +58,12 @@ def _occasions(before: Campaign, after: Campaign) -> Iterator[Occasion]:
         yield Occasion.HALTED
     if before.state not in FINAL_CAMPAIGN and after.state in FINAL_CAMPAIGN:
         yield Occasion.FINISHED
+
+
+def _asked(campaign: Campaign) -> set[tuple[str, int, datetime]]:
+    """Human gates people were asked to open."""
+    human = {gate.name for gate in campaign.policy.gates if gate.kind is GateKind.HUMAN}
+    return {(item.gate, item.wave, item.asked_at) for item in campaign.gates if item.gate in human}
 
 
 def _enters(before: Campaign, after: Campaign, state: CampaignState) -> bool:

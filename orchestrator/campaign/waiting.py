@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.gate import GateKind
+from orchestrator.campaign.gates import needed
 from orchestrator.campaign.quarantine_waits import waits_for_release
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState
@@ -23,6 +25,7 @@ def waits(
     """Spans between these instants in which it waited; in order, none over another."""
     found = [*_pauses(campaign, now), *((item.at, item.released_at or now) for item in around.switches)]
     found += waits_for_release(campaign, around, now)
+    found += _people(campaign, now)
     if campaign.policy.windows is not None:
         found += _closed(campaign.policy.windows, since, now, _usual_s(campaign))
     return tuple(_merged(_cut(found, since, now)))
@@ -33,6 +36,9 @@ def is_waiting(campaign: Campaign, now: datetime, around: Surroundings = CALM) -
     windows = campaign.policy.windows
     held = campaign.state is CampaignState.PAUSED or bool(around.thrown)
     held = held or any(end >= now for _, end in waits_for_release(campaign, around, now))
+    held = held or any(
+        item.gate.kind is GateKind.HUMAN and not item.is_open(now) for item in needed(campaign)
+    )
     return held or (windows is not None and not fits(windows, now, _usual_s(campaign)))
 
 
@@ -51,6 +57,15 @@ def _pauses(campaign: Campaign, now: datetime) -> Iterator[tuple[datetime, datet
     for stop in campaign.stops:
         if stop.action is StopAction.PAUSE:
             yield stop.at, stop.lifted_at or now
+
+
+def _people(campaign: Campaign, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Spans in which people were asked to open a gate; a stop ends the question too."""
+    human = {gate.name for gate in campaign.policy.gates if gate.kind is GateKind.HUMAN}
+    ended = min((stop.at for stop in campaign.stops if stop.lifted_at is None), default=now)
+    for state in campaign.gates:
+        if state.gate in human:
+            yield state.asked_at, state.answered_at or ended
 
 
 def _closed(

@@ -152,8 +152,11 @@ def _done(campaign: Campaign) -> Iterator[str]:
             speaks = "its rules stay silent" if stop.silenced else "its rules speak again at the next trouble"
             yield f"resumed by {stop.lifted_by} after {stop.rule} ({stop.observed}); {speaks}"
     yield from (look_words(look) for look in campaign.looks if look.found is not None)
-    if campaign.approvals:
-        yield f"approved by {', '.join(approvers(campaign))}"
+    if agreed := approvers(campaign):
+        yield f"approved by {', '.join(agreed)}"
+    for given in campaign.approvals:
+        if given.gate:
+            yield f"gate {given.gate}{f' of wave {given.wave}' if given.wave else ''} approved by {given.by}"
     for item in campaign.overrides:
         yield f"gate {item.gate} overridden by {item.by}: {item.reason}"
     asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]

@@ -189,8 +189,7 @@ def _windows(campaign: Campaign) -> Iterator[str]:
 
 
 def _approval(campaign: Campaign) -> Iterator[str]:
-    if campaign.policy.approval is not None and campaign.waves:
-        yield from approval_words(campaign.policy.approval)
+    yield from approval_words(campaign)
 
 
 def _pauses(campaign: Campaign) -> Iterator[str]:

@@ -7,7 +7,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from orchestrator.campaign.gate import GateAction, GateKind, Moment
+from orchestrator.campaign.gate_options import MOMENTS_OF, ONLY_OF
+from orchestrator.campaign.waves import MAX_WAVES
 from orchestrator.campaignfile import values
+from orchestrator.campaignfile.lists import some
 from orchestrator.documents.model import Record
 from orchestrator.documents.problems import Flaw
 
@@ -36,7 +39,16 @@ class Gate(Record):
     argv: tuple[values.Argument, ...] | None = Field(
         default=None, description="Program and arguments of a command gate; no shell reads them."
     )
-    group: values.Word | None = Field(default=None, description="Who answers a human gate.")
+    group: values.Word | None = Field(default=None, description="Whose members may open a human gate.")
+    required: values.Required | None = Field(
+        default=None, description="How many of them must agree: 2, or 2 of 3; 1 by default."
+    )
+    expires: Annotated[float, *values.duration("expires", 60)] | None = Field(
+        default=None, description="How long a human gate waits for them."
+    )
+    on_timeout: Annotated[str, *values.choice("on_timeout", ("hold", "fail"))] | None = Field(
+        default=None, description="What nobody's answer is: hold goes on waiting (by default), fail."
+    )
     least: values.Number | None = Field(default=None, description="The value may not be below this.")
     most: values.Number | None = Field(default=None, description="The value may not be above this.")
     every: Annotated[float, *values.duration("every", 1)] | None = Field(
@@ -61,6 +73,10 @@ class Gate(Record):
         default=None, description="What one fail too many does; halt by default."
     )
 
+    waves: (
+        Annotated[tuple[Annotated[int, *values.count("wave", 1, MAX_WAVES)], ...], some("waves", 100)] | None
+    ) = Field(default=None, description="Before or after these waves only, from 1.")
+
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
         for key in KINDS[self.kind]:
@@ -71,6 +87,7 @@ class Gate(Record):
                 f"a gate of kind {self.kind} at {self.at} is not supported in this version: it would not be asked",
                 f"Kinds are {', '.join(GateKind)}; moments are {', '.join(Moment)}.",
             )
+        self._fits_its_kind(GateKind(self.kind), Moment(self.at))
         if self.kind == GateKind.PROMETHEUS and self.least is None and self.most is None:
             raise Flaw("a gate of kind prometheus needs least or most", "Say which values pass.")
         if self.least is not None and self.most is not None and self.least > self.most:
@@ -78,3 +95,19 @@ class Gate(Record):
                 f"least {self.least:g} is above most {self.most:g}, so no value passes", "Swap the two."
             )
         return self
+
+    def _fits_its_kind(self, kind: GateKind, at: Moment) -> None:
+        for key, kinds in ONLY_OF.items():
+            if getattr(self, key, None) is not None and kind not in kinds:
+                raise Flaw(f"a gate of kind {kind} has no use for {key}", f"Remove {key}.")
+        if at not in MOMENTS_OF[kind]:
+            raise Flaw(
+                f"a gate of kind {kind} cannot be asked at {at}", f"One of {', '.join(MOMENTS_OF[kind])}."
+            )
+        if self.waves is not None and at not in {Moment.WAVE, Moment.AFTER_WAVE}:
+            raise Flaw(f"a gate at {at} has no use for waves", "Remove waves, or write at: wave.")
+        if self.on_timeout is not None and self.expires is None:
+            raise Flaw(
+                "on_timeout says what happens when nobody answers in time, and there is no time",
+                "Add expires.",
+            )

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from orchestrator.campaign.rollout import Share
+from orchestrator.campaign.waves import MAX_COUNT
 from orchestrator.campaignfile import values
 from orchestrator.campaignfile.gates import Gate
 from orchestrator.campaignfile.limits import (
@@ -77,6 +78,10 @@ class CampaignFile(Record):
     )
     budgets: Budgets | None = Field(default=None, description="How much may be away at a time.")
     approval: Approval | None = Field(default=None, description="Who must agree.")
+    one_way_hosts: Annotated[int, *values.count("one_way_hosts", 0, MAX_COUNT)] | None = Field(
+        default=None,
+        description="Hosts with steps that cannot be taken back, above which somebody else must agree; 20.",
+    )
     windows: WindowsEntry | None = Field(default=None, description="When hosts may be started.")
     clocks: Clocks = Field(default_factory=Clocks, description="How long things may take.")
     retries: Retries = Field(default_factory=Retries, description="How often is tried again.")

@@ -35,6 +35,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "budgets": _budgets(file),
         "clocks": _clocks(file) or None,
         "approval": _approval(file),
+        "one_way_hosts": file.one_way_hosts,
         "gates": None if file.gates is None else [_gate(gate) for gate in file.gates],
         "notify": None
         if file.notify is None
@@ -84,6 +85,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _gate(gate: Gate) -> dict[str, Any]:
+    required, among = gate.required or (None, None)
     given = {
         "kind": gate.kind,
         "at": gate.at,
@@ -99,6 +101,12 @@ def _gate(gate: Gate) -> dict[str, Any]:
         "inconclusive": gate.inconclusive,
         "passes": gate.passes,
         "action": gate.action,
+        "waves": None if gate.waves is None else list(gate.waves),
+        "group": gate.group,
+        "required": required,
+        "among": among,
+        "expires_s": gate.expires,
+        "fail_on_timeout": True if gate.on_timeout == "fail" else None,
     }
     return {key: value for key, value in given.items() if value is not None}
 

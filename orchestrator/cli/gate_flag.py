@@ -34,6 +34,8 @@ def gate_text(text: str) -> str:
 
 
 def _value(key: str, value: str, text: str) -> str:
+    if key == "waves":
+        return f"[{', '.join(_value('', item, text) for item in value.split(','))}]"
     if key != "argv":
         return value if _NUMBER.fullmatch(value) else json.dumps(value)
     try:

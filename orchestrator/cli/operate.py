@@ -20,28 +20,55 @@ Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record."
 Must = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record; required.")]
 
 
+GateName = Annotated[
+    str, typer.Option(metavar="NAME", help="The gate that waits for people, when there are several.")
+]
+
+
 @command
-def approve(session: Session, campaign: Reference, reason: Reason = "") -> None:
-    """Agree to a plan of somebody else that waits for an approval; it starts with the last one that was missing."""
+def approve(session: Session, campaign: Reference, reason: Reason = "", gate: GateName = "") -> None:
+    """Agree to a plan, or to a gate of a campaign at work, that waits for people; the last one lets it go on."""
     from orchestrator.cli.consent import radius
     from orchestrator.cli.request import author, one_line
 
     view = session.client.campaign(campaign)
     session.say(radius(view))
-    body = {"by": author(), "reason": one_line("--reason", reason), "plan_hash": view.plan_hash}
+    given = {"by": author(), "reason": one_line("--reason", reason), "plan_hash": view.plan_hash}
+    body = given | _human_gate(view, gate)
     answer = session.client.post(f"/v1/campaigns/{view.id}/approve", body)
     session.data(f"{view.id} {answer['state']}")
-    waits = answer["state"] == "AWAITING_APPROVAL"
+    after = session.client.campaign(view.id, full=False)
+    waits = after.state == "AWAITING_APPROVAL" or any(item.kind == "human" for item in after.closed_gates)
     session.say(
         f"Who is missing: dockwave why {view.id}" if waits else f"Follow it: dockwave watch {view.id}"
     )
 
 
 @command
-def deny(session: Session, campaign: Reference, reason: Must) -> None:
-    """Say no to a plan that waits for an approval: it ends, and nothing is touched."""
-    view = _act(session, campaign, "deny", given_reason(reason))
-    session.say(f"It ends without touching a host. Its record: dockwave why {view.id}")
+def deny(session: Session, campaign: Reference, reason: Must, gate: GateName = "") -> None:
+    """Say no to a plan, which ends then, or to a gate of a campaign at work, which does what it says then."""
+    view = session.client.campaign(campaign, full=False)
+    at_gate = _human_gate(view, gate)
+    _act(session, view.id, "deny", given_reason(reason), **at_gate)
+    what = f"Gate {at_gate['gate']} stays closed." if at_gate else "It ends without touching a host."
+    session.say(f"{what} Its record: dockwave why {view.id}")
+
+
+def _human_gate(view: CampaignView, name: str) -> dict[str, object]:
+    """The gate of --gate, or the one that waits for people; nothing when the plan itself does."""
+    waiting = [item for item in view.closed_gates if item.kind == "human"]
+    wanted = name.strip().lower()
+    if wanted:
+        waves = [item.wave for item in waiting if item.gate == wanted]
+        return {"gate": wanted, "wave": waves[0] if waves else 0}
+    if view.state == "AWAITING_APPROVAL" or not waiting:
+        return {}
+    if len(waiting) > 1:
+        raise BadInput(
+            f"Several gates of campaign {view.id} wait: {', '.join(item.gate for item in waiting)}",
+            hint=f"Name one: --gate {waiting[0].gate}.",
+        )
+    return {"gate": waiting[0].gate, "wave": waiting[0].wave}
 
 
 @command

@@ -72,6 +72,12 @@ Blackout = Annotated[
 Approval = Annotated[
     str | None, typer.Option(metavar="N:GROUP", help="Who must agree first: 2:sre, '2 of 3:sre'.")
 ]
+OneWay = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Hosts with steps that cannot be taken back, above which somebody else must agree."
+    ),
+]
 Gate = Annotated[
     list[str],
     typer.Option(
@@ -119,6 +125,7 @@ def plan(
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
+    one_way_hosts: OneWay = None,
     gate: Gate = [],  # noqa: B006 - typer copies it
     notify: Notify = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
@@ -188,6 +195,7 @@ def run(
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
+    one_way_hosts: OneWay = None,
     gate: Gate = [],  # noqa: B006 - typer copies it
     notify: Notify = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.campaign.policy import MAX_CONTROLS, MAX_PARALLELISM
-from orchestrator.campaign.waves import parse_share, parse_waves
+from orchestrator.campaign.waves import MAX_COUNT, parse_share, parse_waves
 from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_canaries
 from orchestrator.campaignfile.load import Campaign, load_campaign_file
 from orchestrator.campaignfile.wish import wish_of
@@ -45,6 +45,7 @@ class Asked:
     window: tuple[str, ...] = ()
     blackout: tuple[str, ...] = ()
     approval: str | None = None
+    one_way_hosts: int | None = None
     gate: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     allow_unreachable: bool = False
@@ -191,6 +192,9 @@ def _flags(asked: Asked) -> dict[str, Any]:
         "control_hosts": None
         if asked.control_hosts is None
         else whole("--control-hosts", asked.control_hosts, least=0, most=MAX_CONTROLS),
+        "one_way_hosts": None
+        if asked.one_way_hosts is None
+        else whole("--one-way-hosts", asked.one_way_hosts, least=0, most=MAX_COUNT),
         "allow_unreachable": asked.allow_unreachable or None,
         "reason": None if asked.reason is None else one_line("--reason", asked.reason),
     }

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import Action, AskGate, GateAnswered
-from orchestrator.campaign.gate import Gate
+from orchestrator.campaign.gate import Gate, GateKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +52,10 @@ class GateAnswers:
 
 
 def questions_of(campaign: Campaign, actions: Iterable[Action], now: datetime) -> list[GateQuestion]:
-    """The questions these actions ask."""
+    """The questions these actions ask; people answer theirs without being asked by us."""
     gates = {gate.name: gate for gate in campaign.policy.gates}
     return [
         GateQuestion(campaign_id=campaign.id, gate=gates[action.gate], wave=action.wave, asked_at=now)
         for action in actions
-        if isinstance(action, AskGate)
+        if isinstance(action, AskGate) and gates[action.gate].kind is not GateKind.HUMAN
     ]

@@ -104,7 +104,8 @@ def check(asked: NewPlan) -> None:
             code="E_DUPLICATE_HOST",
             hint="Name each host once",
         )
-    if asked.policy.approval is not None and not person(asked.author):
+    asks_others = asked.policy.approval is not None or any(gate.required > 1 for gate in asked.policy.gates)
+    if asks_others and not person(asked.author):
         raise BadInput(
             "A plan that others must approve has no author",
             code="E_POLICY",

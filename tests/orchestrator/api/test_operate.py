@@ -71,6 +71,8 @@ def test_what_cannot_be_done_now_is_409_with_a_fix(
         ("campaigns/{}/override-gate", {"gate": "http-1", "wave": -1, "reason": "x"}),
         ("campaigns/{}/override-gate", {"gate": "all gates", "wave": 1, "reason": "x"}),
         ("campaigns/{}/override-gate", {"wave": 1, "reason": "x"}),
+        ("campaigns/{}/approve", {"gate": "human 1", "plan_hash": "0" * 64}),
+        ("campaigns/{}/deny", {"gate": "human-1", "wave": -1, "reason": "x"}),
         ("campaigns/{}/retry", {"only": ["everything"]}),
         ("campaigns/{}/retry", {"only": []}),
         ("campaigns/{}/undo", {"hosts": "web-1"}),

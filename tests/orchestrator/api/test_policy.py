@@ -187,6 +187,14 @@ def test_gates_reach_the_plan_named_by_kind_and_place(client: httpx.Client, serv
     "gate",
     [
         {"kind": "human"},
+        {"kind": "human", "group": "sre", "at": "background"},
+        {"kind": "human", "group": "sre", "failures": 1},
+        {"kind": "human", "group": "sre", "required": 3, "among": 2},
+        {"kind": "human", "group": "sre", "required": 0},
+        {"kind": "human", "group": "sre", "fail_on_timeout": True},
+        {"kind": "human", "group": "sre", "at": "campaign", "waves": [1]},
+        {"kind": "http", "url": "http://h", "group": "sre"},
+        {"kind": "http", "url": "http://h", "waves": [0]},
         {"kind": "http"},
         {"kind": "http", "url": "file:///etc/passwd"},
         {"kind": "http", "url": "http://u:p@h/"},
@@ -206,6 +214,29 @@ def test_a_gate_that_asks_nothing_is_refused(
 ) -> None:
     assert client.post("/v1/plans", json=BODY | {"gates": [gate]}).status_code == 422
     assert service.requests == []
+
+
+def test_human_gates_and_the_limit_of_one_way_hosts_reach_the_policy(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    gate = {"kind": "human", "group": "sre", "required": 2, "among": 3, "expires_s": 600, "waves": [3, 2, 3]}
+    planned(client, gates=[gate | {"fail_on_timeout": True}], one_way_hosts=5, author="ann")
+    policy = service.requests[0].policy
+    assert policy.one_way_hosts == 5
+    assert policy.gates == (
+        Gate(
+            name="human-1",
+            kind=GateKind.HUMAN,
+            group="sre",
+            required=2,
+            among=3,
+            expires_s=600.0,
+            fail_on_timeout=True,
+            waves=(2, 3),
+        ),
+    )
+    for bad in (-1, 1.5, "5", 10**9):
+        assert client.post("/v1/plans", json=BODY | {"one_way_hosts": bad}).status_code == 422
 
 
 def test_who_is_told_of_what_reaches_the_policy(client: httpx.Client, service: ScriptedService) -> None:

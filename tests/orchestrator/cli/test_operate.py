@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
-from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState, HostState
@@ -81,6 +81,44 @@ def test_a_gate_of_the_command_line_holds_and_is_overridden_with_a_reason_only(
     assert len(service.kept[own].overrides) == 1
     for verb in ("show", "why"):
         assert "the probe is broken" in dockwave(verb, own).stdout
+
+
+def test_a_gate_that_waits_for_people_is_approved_or_denied_by_name_or_by_itself(
+    dockwave: Dockwave, service: ScriptedService
+) -> None:
+    human = "human group=sre waves=1,2 action=pause expires=4h on_timeout=fail"
+    flags = ("--gate", human, "--gate", "human group=dba at=campaign", "--one-way-hosts", "3")
+    assert dockwave("plan", "engine.restart", "--on", "web", *flags).exit_code == 0
+    (own,) = service.kept
+    policy = service.requests[0].policy
+    assert policy.one_way_hosts == 3
+    assert policy.gates[0] == Gate(
+        name="human-1",
+        kind=GateKind.HUMAN,
+        group="sre",
+        waves=(1, 2),
+        action=GateAction.PAUSE,
+        expires_s=14_400.0,
+        fail_on_timeout=True,
+    )
+    assert dockwave("approve", own, "--gate", "human-1").exit_code == 2, "it is not at work"
+    asked = (
+        GateState(gate="human-1", wave=1, asked_at=NOON),
+        GateState(gate="human-2", wave=0, asked_at=NOON),
+    )
+    service.move(own, state=CampaignState.RUNNING, gates=asked)
+    assert "human-1 before wave 1 waits for 1 of group sre" in dockwave("show", own).stdout
+    several = dockwave("approve", own)
+    assert several.exit_code == 2
+    assert "human-1, human-2" in several.stderr
+    assert dockwave("approve", own, "--gate", "human-7").exit_code == 2
+    done = dockwave("approve", own, "--gate", "Human-2", "--reason", "fine")
+    assert (done.exit_code, done.stdout.strip()) == (0, f"{own} RUNNING")
+    assert "Who is missing" in done.stderr, "the other gate waits still"
+    denied = dockwave("deny", own, "--reason", "not on a Friday")
+    assert (denied.exit_code, denied.stdout.strip()) == (0, f"{own} PAUSED")
+    assert "Gate human-1 stays closed" in denied.stderr
+    assert dockwave("plan", "engine.restart", "--on", "web", "--one-way-hosts", "-1").exit_code == 2
 
 
 @pytest.mark.parametrize(
