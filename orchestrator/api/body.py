@@ -55,12 +55,17 @@ def reader(model: type[M]) -> Callable[[Request], Awaitable[M]]:
             raise Problem(
                 400, "E_JSON", f"The body is not JSON as we accept it: {error}", where="body"
             ) from None
-        try:
-            return model.model_validate(value)
-        except ValidationError as error:
-            raise _problem(model, error) from None
+        return checked(model, value)
 
     return read
+
+
+def checked(model: type[M], value: Any) -> M:
+    """The value as this model; Problem says everything that is wrong with it."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _problem(model, error) from None
 
 
 def _problem(model: type[Body], error: ValidationError) -> Problem:

@@ -226,7 +226,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/plans", status_code=202, openapi_extra=_takes(PlanBody))
     def make_plan(body: Annotated[PlanBody, Depends(reader(PlanBody))]) -> dict[str, str]:
         """Begin to plan; the campaign is PLANNING until every host has answered."""
-        return {"id": service.plan(_request(body))}
+        return {"id": service.plan(request_of(body))}
 
     @routes.post("/apply", status_code=202, openapi_extra=_takes(ApplyBody))
     def apply_plan(body: Annotated[ApplyBody, Depends(reader(ApplyBody))]) -> dict[str, str]:
@@ -242,7 +242,8 @@ def _takes(model: type[Body]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": schema}}
 
 
-def _request(body: PlanBody) -> NewPlan:
+def request_of(body: PlanBody) -> NewPlan:
+    """What is asked for, checked; Problem says what cannot be."""
     if not body.hosts and not body.allow_empty:
         raise Problem(
             422,

@@ -57,12 +57,15 @@ def inventory_of(files: Sequence[Path], configured: str) -> Inventory:
     return load_inventory(inventory_files(files, configured))
 
 
-def body_of(asked: Asked, configured: str) -> dict[str, Any]:
-    """The body of POST /v1/plans: what flags say, then what the campaign file says, then defaults."""
+def body_of(asked: Asked, configured: str, among: Inventory | None = None) -> dict[str, Any]:
+    """The body of POST /v1/plans: what flags say, then what the campaign file says, then defaults.
+
+    Hosts are chosen from `among` when it is given, and from the inventory files otherwise.
+    """
     flags = _flags(asked)
     options = (*_listed(asked), *asked.options)
     if asked.file is None and not options:
-        return _body_of_flags(asked, flags, configured)
+        return _body_of_flags(asked, flags, configured, among)
     campaign = load_campaign_file(
         asked.file,
         procedure=asked.procedure,
@@ -75,7 +78,7 @@ def body_of(asked: Asked, configured: str) -> dict[str, Any]:
     if "max_failures" in flags:
         wish.pop("stop_rules", None)
     wish |= flags
-    inventory = inventory_of(asked.inventory, configured)
+    inventory = among or inventory_of(asked.inventory, configured)
     hosts = chosen(inventory, campaign)
     if file.canary is not None and hosts:
         wish["waves"] = waves_of(campaign, hosts, wish.get("waves"))
@@ -142,7 +145,9 @@ def waves_of(campaign: Campaign, hosts: Sequence[Host], waves: str | None) -> st
     return waves_with_canaries(hosts, canaries, waves, "rest" if reading else "10%,rest")
 
 
-def _body_of_flags(asked: Asked, flags: dict[str, Any], configured: str) -> dict[str, Any]:
+def _body_of_flags(
+    asked: Asked, flags: dict[str, Any], configured: str, among: Inventory | None
+) -> dict[str, Any]:
     if asked.procedure is None:
         raise BadInput(
             "Missing argument PROCEDURE: nothing says what to do",
@@ -156,7 +161,7 @@ def _body_of_flags(asked: Asked, flags: dict[str, Any], configured: str) -> dict
         )
     params = _params(asked, procedure)
     catalog.parse_params(procedure, params)
-    inventory = inventory_of(asked.inventory, configured)
+    inventory = among or inventory_of(asked.inventory, configured)
     hosts = select(inventory, asked.on, read_file=read_names_file)
     return _body(asked.procedure, params, inventory, hosts) | flags
 

@@ -36,13 +36,13 @@ def run_seeds(first: int, number: int, jobs: int = 1) -> Iterator[Verdict]:
     """Run so many schedules; their verdicts come in the order of the seeds."""
     seeds = range(first, first + number)
     if jobs == 1:
-        _be_quiet()
+        be_quiet()
         yield from map(run_seed, seeds)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_be_quiet) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
         yield from pool.map(run_seed, seeds, chunksize=10)
 
 
-def _be_quiet() -> None:
+def be_quiet() -> None:
     """Log nothing: what the engine does a million times is of no interest to anybody."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
