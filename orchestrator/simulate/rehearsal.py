@@ -17,8 +17,9 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.disruption import budget_lines
 from orchestrator.campaign.durations import words as lasting
-from orchestrator.campaign.events import ApproveAsked, GateAnswered, WakeAt
-from orchestrator.campaign.gate import Verdict
+from orchestrator.campaign.events import ApproveAsked, DenyAsked, GateAnswered, WakeAt
+from orchestrator.campaign.gate import GateKind, Verdict
+from orchestrator.campaign.gates import needed
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HOLDS_SLOT, CampaignState
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.simulate.clock import Clock
@@ -154,7 +155,7 @@ class Rehearsal:
         self._plane.reconciler.tick()
         self._post.arrived += self._plane.returned()
         self._lead()
-        self._approve()
+        self._people()
         self._look()
 
     def _next_s(self) -> float | None:
@@ -184,13 +185,36 @@ class Rehearsal:
 
     # -- people and gates ------------------------------------------------------------------------------------
 
-    def _approve(self) -> None:
-        """Another person agrees every second, as long as one is missing."""
+    def _people(self) -> None:
+        """Another person agrees every second to the plan, or to a gate that waits for people, until enough have."""
         campaign = self.campaign
-        if campaign.state is not CampaignState.AWAITING_APPROVAL or not self._led:
+        if not self._led:
             return
-        by = f"approver-{len(campaign.approvals) + 1}@simulation"
-        self._plane.service.operate(campaign.id, ApproveAsked(by=by, plan_hash=campaign.plan_hash))
+        if campaign.state is CampaignState.AWAITING_APPROVAL:
+            self._decide(ApproveAsked(by=self._somebody(), plan_hash=campaign.plan_hash))
+            return
+        human = {gate.name for gate in campaign.policy.gates if gate.kind is GateKind.HUMAN}
+        for item in needed(campaign) if human else ():
+            name, open_question = item.gate.name, item.state is not None and item.state.answered_at is None
+            if name not in human or not open_question:
+                continue
+            said = self._scenario.script.gates.get(name, Verdict.PASS)
+            if said is Verdict.PASS:
+                asked = ApproveAsked(
+                    by=self._somebody(), plan_hash=campaign.plan_hash, gate=name, wave=item.wave
+                )
+                self._decide(asked)
+            elif said is Verdict.FAIL:
+                self._decide(
+                    DenyAsked(by=self._somebody(), gate=name, wave=item.wave, reason="as the script says")
+                )
+            # anything else: nobody answers
+
+    def _somebody(self) -> str:
+        return f"approver-{len(self.campaign.approvals) + 1}@simulation"
+
+    def _decide(self, event: ApproveAsked | DenyAsked) -> None:
+        self._plane.service.operate(self.campaign.id, event)
 
     def _ask(self, questions: Sequence[GateQuestion]) -> None:
         for question in questions:
@@ -294,9 +318,7 @@ class Rehearsal:
 
 
 def _cause(text: str, wave: int) -> str:
-    """What a wait is told once for: a gate whatever it said, a budget once a wave, whoever uses it."""
-    return (
-        f"{wave} {text.partition(': ')[0]}"
-        if text.startswith("budget")
-        else text.partition(" is closed: ")[0]
-    )
+    """What a wait is told once for: a gate whatever was said so far, a budget once a wave, whoever uses it."""
+    if text.startswith("budget"):
+        return f"{wave} {text.partition(': ')[0]}"
+    return text.partition(" is closed: ")[0].partition(" waits for ")[0]

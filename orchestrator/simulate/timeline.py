@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.campaign.approval import approvers, asked_words
+from orchestrator.campaign.approval import approval_of, approvers, asked_words
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.telling import occasion_words, told
@@ -146,8 +146,9 @@ def _answers(before: Campaign, after: Campaign) -> Iterator[str]:
 def _state(before: Campaign, after: Campaign) -> Iterator[str]:
     if after.state is before.state or after.state in {CampaignState.RUNNING, CampaignState.PAUSED}:
         return
-    if after.state is CampaignState.AWAITING_APPROVAL and after.policy.approval is not None:
-        yield f"WAITS for the approval of {asked_words(after.policy.approval)}"
+    asked = approval_of(after)
+    if after.state is CampaignState.AWAITING_APPROVAL and asked is not None:
+        yield f"WAITS for the approval of {asked_words(asked)}"
     elif after.state is CampaignState.PLANNED:
         yield f"planned: {plural(after.waves, 'wave')}"
     elif after.state is CampaignState.ROLLING_BACK:

@@ -140,6 +140,24 @@ def test_gates_pass_unless_the_script_says_otherwise() -> None:
     assert bad.campaign.state is CampaignState.HALTED
 
 
+def test_people_open_their_gates_unless_the_script_denies_or_nobody_comes() -> None:
+    human = Gate(name="human-1", kind=GateKind.HUMAN, at=Moment.WAVE, group="sre", required=2, waves=(2,))
+    policy = replace(policy_of(), gates=(human,))
+    good, denied, silent = (
+        played(scenario(policy=policy, gates={"human-1": said}))
+        for said in (Verdict.PASS, Verdict.FAIL, Verdict.ERROR)
+    )
+    assert good.campaign.state is CampaignState.COMPLETE
+    assert (
+        "gate human-1 for wave 2 answers pass: approved by approver-1@simulation, approver-2@simulation"
+        in story(good)
+    )
+    assert denied.campaign.state is CampaignState.HALTED
+    assert silent.campaign.state is CampaignState.RUNNING
+    assert [text.partition(" waits for ")[0] for text in silent.waits] == ["gate human-1 before wave 2"]
+    assert [moment.kind for moment in good.timeline].count("waits") == 1
+
+
 def test_a_campaign_that_waits_for_a_person_is_left_waiting() -> None:
     policy = replace(policy_of(), gates=(GATE,))
     gone = played(scenario(policy=policy, gates={"http-1": Verdict.INCONCLUSIVE}))
