@@ -109,6 +109,14 @@ class Kept(Record):
     reason: str
 
 
+#: services a dry run names at most
+MOST_SERVICES = 1000
+ServiceName: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$"),
+]
+
+
 class Draft(Record):
     """What a procedure would do to one host now; no steps means the host is already right."""
 
@@ -122,6 +130,8 @@ class Draft(Record):
     reclaim_high_bytes: int | None = None
     #: names of running containers that may stop
     containers_at_risk: tuple[str, ...] = ()
+    #: services of running containers that are down should the engine not come back: "shop", "project/service"
+    services: Annotated[tuple[ServiceName, ...], Field(max_length=MOST_SERVICES)] = ()
 
     @property
     def digest(self) -> str:

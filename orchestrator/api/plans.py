@@ -32,6 +32,7 @@ from orchestrator.campaign.rollout import (
     Clocks,
     FailureKind,
     LabelBudget,
+    Quorum,
     RolloutPolicy,
     Scope,
     StopAction,
@@ -201,6 +202,8 @@ class PlanBody(Body):
     notify: Annotated[list[NotifyBody], Field(default_factory=list, max_length=50)]
     #: how many hosts may be away at a time
     budgets: BudgetsBody | None = None
+    #: replicas of which services are never away on two hosts at once
+    quorum: Quorum = Quorum.LABEL
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
     #: no host at all is no error: the campaign is complete as soon as it is applied
     allow_empty: Annotated[bool, Field(strict=True)] = False
@@ -290,6 +293,7 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
         rollback_delay_s=body.rollback_delay_s,
         rollback_on_failure=body.rollback_on_failure,
         control_hosts=body.control_hosts,
+        quorum=body.quorum,
     )
     windows = None if body.windows is None else body.windows.windows()
     clocks = body.clocks.clocks()

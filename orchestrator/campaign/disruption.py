@@ -8,13 +8,14 @@ is away already costs nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import open_attempt
-from orchestrator.campaign.rollout import Budgets
+from orchestrator.campaign.quorum import kept_apart, services_of
+from orchestrator.campaign.rollout import Budgets, Quorum, Share
 from orchestrator.campaign.states import HOLDS_SLOT, HostState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.waves import resolve
@@ -23,6 +24,8 @@ from tasks.model import Host, Kind
 #: a label and its value; FLEET stands for all hosts
 Group: TypeAlias = tuple[str, str]
 FLEET: Group = ("", "")
+#: stands where a label would, for services: no label begins so
+SERVICE = "\x00service"
 
 _AWAY = HOLDS_SLOT | {HostState.SOAKING, HostState.UNREACHABLE}
 
@@ -32,6 +35,9 @@ class Ledger:
     """What of every budget is used now, and by whom; `take` uses some more of it."""
 
     budgets: Budgets
+    quorum: Quorum
+    #: services this campaign's hosts must not be away together with others of
+    services: Mapping[str, tuple[str, ...]]
     #: how many hosts of each group may be away
     most: Mapping[Group, int]
     #: hosts of the plan in each group
@@ -42,7 +48,7 @@ class Ledger:
         """The groups that have no room for this host; none for one that is away already."""
         return tuple(
             group
-            for group in groups_of(self.budgets, host)
+            for group in self._groups(host.name, host.labels)
             if host.name not in (users := self.away.get(group, set())) and len(users) >= self.most[group]
         )
 
@@ -53,10 +59,15 @@ class Ledger:
         self.note(host.name, host.labels)
         return True
 
-    def note(self, name: str, labels: Mapping[str, str]) -> None:
-        """This host is away."""
-        for group in _groups(self.budgets, labels):
+    def note(self, name: str, labels: Mapping[str, str], services: Iterable[str] = ()) -> None:
+        """This host is away; its services are also those a dry run of another campaign named."""
+        for group in self._groups(name, labels, kept_apart(services, self.quorum)):
             self.away.setdefault(group, set()).add(name)
+
+    def _groups(self, name: str, labels: Mapping[str, str], services: Iterable[str] = ()) -> Iterator[Group]:
+        yield from _groups(self.budgets, labels)
+        for service in dict.fromkeys((*self.services.get(name, ()), *services)):
+            yield SERVICE, service
 
 
 def groups_of(budgets: Budgets, host: Host) -> tuple[Group, ...]:
@@ -72,13 +83,32 @@ def _groups(budgets: Budgets, labels: Mapping[str, str]) -> Iterator[Group]:
             yield budget.label, labels[budget.label]
 
 
+def keeps_budgets(campaign: Campaign) -> bool:
+    """Whether it matters to this campaign who is away."""
+    if campaign.kind is Kind.READ_ONLY:
+        return False
+    quorum = campaign.policy.quorum
+    return campaign.policy.budgets is not None or any(services_of(run, quorum) for run in campaign.runs)
+
+
 def open_ledger(campaign: Campaign, around: Surroundings) -> Ledger | None:
     """What is used of this campaign's budgets now; None when it keeps none."""
-    budgets = campaign.policy.budgets
-    if budgets is None or campaign.kind is Kind.READ_ONLY:
+    budgets, quorum = campaign.policy.budgets, campaign.policy.quorum
+    if campaign.kind is Kind.READ_ONLY:
         return None
+    services = {run.host.name: named for run in campaign.runs if (named := services_of(run, quorum))}
+    if budgets is None and not services:
+        return None
+    budgets = budgets or Budgets()
     sizes = Counter(group for run in campaign.runs for group in groups_of(budgets, run.host))
-    ledger = Ledger(budgets=budgets, most=_limits(budgets, sizes), sizes=sizes)
+    sizes.update((SERVICE, item) for named in services.values() for item in named)
+    ledger = Ledger(
+        budgets=budgets,
+        quorum=quorum,
+        services=services,
+        most=_limits(budgets, sizes),
+        sizes=sizes,
+    )
     own = {run.host.name: run for run in campaign.runs}
     for run in campaign.runs:
         if _is_away(run):
@@ -88,13 +118,14 @@ def open_ledger(campaign: Campaign, around: Surroundings) -> Ledger | None:
         # this campaign knows its own hosts better, but for those that were left to a person: released or not
         if mine is None or mine.state is HostState.NEEDS_HUMAN:
             known = own.get(item.host)
-            ledger.note(item.host, known.host.labels if known is not None else item.labels)
+            ledger.note(item.host, known.host.labels if known is not None else item.labels, item.services)
     return ledger
 
 
 def _limits(budgets: Budgets, sizes: Mapping[Group, int]) -> dict[Group, int]:
     """A percentage is of the plan's hosts of the group, rounded down, never below one host."""
     shares = {budget.label: budget.most for budget in budgets.labels}
+    shares[SERVICE] = Share(value=1)
     if budgets.fleet is not None:
         shares[FLEET[0]] = budgets.fleet
     return {group: max(1, resolve(shares[group[0]], hosts)) for group, hosts in sizes.items()}
@@ -136,6 +167,8 @@ def budget_words(campaign: Campaign) -> Iterator[str]:
     """The budgets of a plan, resolved to numbers, one line each."""
     ledger = open_ledger(campaign, Surroundings())
     for group, most in sorted((ledger.most if ledger else {}).items()):
+        if group[0] == SERVICE:
+            continue
         hosts = ledger.sizes[group] if ledger else 0
         yield (
             f"budget of {group_words(group)}: at most {most} away at a time, all campaigns together "
@@ -145,4 +178,6 @@ def budget_words(campaign: Campaign) -> Iterator[str]:
 
 def group_words(group: Group) -> str:
     """The group as a person would write it."""
+    if group[0] == SERVICE:
+        return f"service {group[1]}"
     return "the fleet" if group == FLEET else f"{group[0]}={group[1]}"

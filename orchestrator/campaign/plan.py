@@ -284,6 +284,8 @@ def _dry_run(plan: Mapping[str, Any] | None) -> dict[str, Any] | None:
     kept = [{name: item.get(name) for name in ("key", "title", "reason")} for item in plan.get("kept", ())]
     names = ("findings", "reclaim_low_bytes", "reclaim_high_bytes", "containers_at_risk")
     shown = {"steps": steps, "kept": kept} | {name: plan.get(name) for name in names}
+    if plan.get("services"):
+        shown["services"] = plan["services"]
     return {name: _plain(value) for name, value in shown.items()}
 
 

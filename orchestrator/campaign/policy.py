@@ -10,6 +10,7 @@ from orchestrator.campaign.rollout import (
     Budgets,
     Clock,
     FailureKind,
+    Quorum,
     RolloutPolicy,
     Scope,
     Share,
@@ -55,6 +56,7 @@ def make_policy(
     rollback_delay_s: float = 0.0,
     rollback_on_failure: StopAction = StopAction.CONTINUE,
     control_hosts: int = 0,
+    quorum: Quorum = Quorum.OFF,
 ) -> RolloutPolicy:
     """The policy of a campaign, every default resolved; ValueError names the option, the value and the limit.
 
@@ -73,6 +75,7 @@ def make_policy(
         rollback_delay_s=rollback_delay_s,
         rollback_on_failure=rollback_on_failure,
         control_hosts=0 if reading else control_hosts,
+        quorum=Quorum.OFF if reading else quorum,
     )
     check_policy(policy)
     return policy if reading else replace(policy, monitor_s=max(monitor_s, delay_s))

@@ -121,6 +121,16 @@ class LabelBudget:
     most: Share
 
 
+class Quorum(StrEnum):
+    """Of which services two hosts are never away together."""
+
+    OFF = "off"
+    #: containers that carry the label dockwave.service
+    LABEL = "label"
+    #: these, and every Compose service
+    COMPOSE = "compose"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
     """How many hosts may be away at the same time, all campaigns together."""
@@ -177,6 +187,8 @@ class RolloutPolicy:
     windows: Windows | None = None
     #: how many hosts may be away at a time; None = as many as there are slots
     budgets: Budgets | None = None
+    #: replicas of which services are kept apart
+    quorum: Quorum = Quorum.OFF
     clocks: Clocks = Clocks()
     #: who must agree first; None = nobody
     approval: Approval | None = None

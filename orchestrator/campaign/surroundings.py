@@ -19,6 +19,8 @@ class Away:
     host: str
     campaign: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: services of its containers, as its newest dry run named them
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class Surroundings:
 
     #: hosts that somebody else is changing; they are left alone
     blocked: frozenset[str] = frozenset()
-    #: hosts that any campaign keeps, this one included; collected only for campaigns with budgets
+    #: hosts that any campaign keeps, this one included; collected only for campaigns that keep budgets
     away: tuple[Away, ...] = ()
     #: kill switches for this campaign: those that hold, and those released since it was started
     switches: tuple[Switch, ...] = ()

@@ -13,6 +13,7 @@ from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.disruption import budget_words
 from orchestrator.campaign.gate_words import gate_words
+from orchestrator.campaign.quorum import quorum_words
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
 from orchestrator.campaign.shared_cause import control_words
 from orchestrator.campaign.states import HostState
@@ -58,6 +59,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             _campaign_rules(campaign),
             _label_rules(campaign),
             budget_words(campaign),
+            quorum_words(campaign),
             _windows(campaign),
             _approval(campaign),
             _pauses(campaign),

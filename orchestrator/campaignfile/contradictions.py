@@ -116,6 +116,8 @@ def _reading(file: CampaignFile) -> Iterator[_Clash]:
         yield _Clash(where=("rollback", name), what="there is nothing to roll back", fix=fix)
     if file.budgets is not None:
         yield _Clash(where=("budgets",), what="reading takes no host away", fix=fix)
+    if file.quorum is not None:
+        yield _Clash(where=("quorum",), what="reading takes no host away", fix=fix)
     for number, rule in enumerate(file.stop_rules or ()):
         if rule.action.startswith("rollback"):
             yield _Clash(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from orchestrator.campaign.rollout import Share
+from orchestrator.campaign.rollout import Quorum, Share
 from orchestrator.campaign.waves import MAX_COUNT
 from orchestrator.campaignfile import values
 from orchestrator.campaignfile.gates import Gate
@@ -77,6 +77,10 @@ class CampaignFile(Record):
         default=None, description="What is asked before going on."
     )
     budgets: Budgets | None = Field(default=None, description="How much may be away at a time.")
+    quorum: Annotated[str, *values.choice("quorum", Quorum)] | None = Field(
+        default=None,
+        description="Replicas of which services are never away on two hosts at once; label by default.",
+    )
     approval: Approval | None = Field(default=None, description="Who must agree.")
     one_way_hosts: Annotated[int, *values.count("one_way_hosts", 0, MAX_COUNT)] | None = Field(
         default=None,

@@ -47,6 +47,9 @@ parallelism: 1                    # hosts changing at the same time
 delay: 5m                         # pause between waves
 monitor: 1m                       # how long each host is watched after its change, then read again
 
+# budgets: {max_unavailable: {rack: 1}, fleet: 10%}   # how many hosts may be away at a time, all campaigns together
+quorum: label                     # containers labelled dockwave.service: no two hosts of one away; compose, off
+
 # One more than tolerated, and it stops. Without rules: none in the first wave, 10 % of each later one.
 stop_rules:
   - {kind: any, tolerate: 0, waves: [1], action: halt}

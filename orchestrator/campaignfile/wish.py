@@ -33,6 +33,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "delivery": _delivery(file) or None,
         "windows": _windows(file),
         "budgets": _budgets(file),
+        "quorum": file.quorum,
         "clocks": _clocks(file) or None,
         "approval": _approval(file),
         "one_way_hosts": file.one_way_hosts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
 from orchestrator.campaign.durations import LONGEST_S, seconds_of, words
@@ -36,6 +37,14 @@ def whole(flag: str, value: int, *, least: int, most: int) -> int:
             f"{flag} cannot be {value}: it must be from {least} to {most}",
             hint="Choose a value within these limits.",
         )
+    return value
+
+
+def one_of(flag: str, value: str, choices: type[StrEnum]) -> str:
+    """One of these words."""
+    words = [str(item) for item in choices]
+    if value not in words:
+        raise BadInput(f"{flag} cannot be {value[:80]!r}", hint=f"Write one of {', '.join(words)}.")
     return value
 
 

@@ -57,6 +57,12 @@ ControlHosts = Annotated[
     int | None,
     typer.Option(metavar="N", help="Untouched hosts read before failed ones are rolled back; 0 = none."),
 ]
+Quorum = Annotated[
+    str | None,
+    typer.Option(
+        metavar="off|label|compose", help="Services of which no two hosts are ever away: label by default."
+    ),
+]
 Window = Annotated[
     list[str],
     typer.Option(
@@ -122,6 +128,7 @@ def plan(
     delay: Delay = None,
     max_failures: MaxFailures = None,
     control_hosts: ControlHosts = None,
+    quorum: Quorum = None,
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,
@@ -192,6 +199,7 @@ def run(
     delay: Delay = None,
     max_failures: MaxFailures = None,
     control_hosts: ControlHosts = None,
+    quorum: Quorum = None,
     window: Window = [],  # noqa: B006 - typer copies it
     blackout: Blackout = [],  # noqa: B006 - typer copies it
     approval: Approval = None,

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.campaign.policy import MAX_CONTROLS, MAX_PARALLELISM
+from orchestrator.campaign.rollout import Quorum
 from orchestrator.campaign.waves import MAX_COUNT, parse_share, parse_waves
 from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_canaries
 from orchestrator.campaignfile.load import Campaign, load_campaign_file
 from orchestrator.campaignfile.wish import wish_of
-from orchestrator.cli.flags import duration, settings_of, whole
+from orchestrator.cli.flags import duration, one_of, settings_of, whole
 from orchestrator.cli.gate_flag import gate_text
 from orchestrator.cli.hosts import inventory_files, read_names_file
 from orchestrator.inventory.load import load_inventory
@@ -42,6 +43,7 @@ class Asked:
     delay: str | None = None
     max_failures: str | None = None
     control_hosts: int | None = None
+    quorum: str | None = None
     window: tuple[str, ...] = ()
     blackout: tuple[str, ...] = ()
     approval: str | None = None
@@ -200,6 +202,7 @@ def _flags(asked: Asked) -> dict[str, Any]:
         "one_way_hosts": None
         if asked.one_way_hosts is None
         else whole("--one-way-hosts", asked.one_way_hosts, least=0, most=MAX_COUNT),
+        "quorum": None if asked.quorum is None else one_of("--quorum", asked.quorum, Quorum),
         "allow_unreachable": asked.allow_unreachable or None,
         "reason": None if asked.reason is None else one_line("--reason", asked.reason),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.disruption import keeps_budgets
 from orchestrator.campaign.kill_switch import Switch, applying
 from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.rollout import Clocks
@@ -65,7 +66,7 @@ def with_details(reader: Reader, campaign: Campaign, around: Surroundings) -> Su
     """Add what only campaigns with budgets or clocks must know: who is away, and what was released meanwhile."""
     if campaign.kind is Kind.READ_ONLY or campaign.state in FINAL_CAMPAIGN:
         return around
-    if campaign.policy.budgets is not None:
+    if keeps_budgets(campaign):
         around = replace(around, away=reader.away())
     if campaign.policy.clocks != Clocks():
         past = reader.quarantines(campaign.started_at)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING, decide
+from orchestrator.campaign.disruption import keeps_budgets
 from orchestrator.campaign.events import Resend, WakeAt
 from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.record import record
@@ -312,7 +313,7 @@ class Reconciler:
         around = outside.around(campaign)
         note_switches(turn, self._thrown.get(campaign.id, ()), around.thrown)
         note_blocked(turn, self._blocked.get(campaign.id, frozenset()), around, outside)
-        if campaign.policy.budgets is None and campaign.policy.clocks == Clocks():
+        if not keeps_budgets(campaign) and campaign.policy.clocks == Clocks():
             return around
         # read now: another campaign may have started hosts in this very tick
         with self._store.read() as reader:

@@ -207,6 +207,8 @@ def _policy(campaign: Campaign, wish: Undo, runs: list[HostRun]) -> RolloutPolic
         unknown_grace_s=old.unknown_grace_s,
         resend_after_s=old.resend_after_s,
         max_attempts=old.max_attempts,
+        budgets=old.budgets,
+        quorum=old.quorum,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from orchestrator.campaign.quorum import services_in
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.store import codec
 from orchestrator.store.errors import Conflict
@@ -19,6 +20,9 @@ from orchestrator.store.tables import AttemptRow, CampaignRow, HostRunRow, table
 CAMPAIGNS = table_of(CampaignRow)
 RUNS = table_of(HostRunRow)
 ATTEMPTS = table_of(AttemptRow)
+
+#: newest campaigns of a host among which its last dry run is looked for
+_LOOKS_BACK = 10
 
 # statements of every turn are built once: building one takes longer than running it
 _HEADS = select(CAMPAIGNS.c.id, CAMPAIGNS.c.state, CAMPAIGNS.c.version).order_by(
@@ -51,6 +55,18 @@ def labels_of(connection: Connection, host: str) -> Mapping[str, str] | None:
     query = select(RUNS.c.body).join(CAMPAIGNS, same).where(RUNS.c.host == host)
     body = connection.execute(query.order_by(CAMPAIGNS.c.created_at.desc()).limit(1)).scalar()
     return None if body is None else body["host"]["labels"]
+
+
+def services_of(connection: Connection, host: str) -> tuple[str, ...]:
+    """Give the services the newest dry run of a host named; () when there is none."""
+    same = CAMPAIGNS.c.id == RUNS.c.campaign_id
+    query = select(RUNS.c.body).join(CAMPAIGNS, same).where(RUNS.c.host == host)
+    for body in connection.execute(
+        query.order_by(CAMPAIGNS.c.created_at.desc()).limit(_LOOKS_BACK)
+    ).scalars():
+        if body.get("plan") is not None:
+            return services_in(body["plan"])
+    return ()
 
 
 def version_of(connection: Connection, campaign_id: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from orchestrator.campaign.quorum import services_in
 from orchestrator.campaign.surroundings import Away
 from orchestrator.store.errors import LeaseHeld
 from orchestrator.store.records import Lease
@@ -39,7 +40,12 @@ def away(connection: Connection) -> tuple[Away, ...]:
     same = (RUNS.c.campaign_id == LEASES.c.campaign_id) & (RUNS.c.host == LEASES.c.host)
     query = select(LEASES.c.host, LEASES.c.campaign_id, RUNS.c.body).join(RUNS, same).order_by(LEASES.c.host)
     return tuple(
-        Away(host=row.host, campaign=row.campaign_id, labels=row.body["host"]["labels"])
+        Away(
+            host=row.host,
+            campaign=row.campaign_id,
+            labels=row.body["host"]["labels"],
+            services=services_in(row.body.get("plan")),
+        )
         for row in connection.execute(query)
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.surroundings import Away
+from orchestrator.store import campaigns
 from orchestrator.store.tables import QuarantineRow, table_of
 
 QUARANTINES = table_of(QuarantineRow)
@@ -38,7 +39,13 @@ def newest(connection: Connection, host: str) -> Quarantine | None:
 def away(connection: Connection) -> tuple[Away, ...]:
     """Give the hosts that are left alone, with their labels: nobody has proven them healthy."""
     return tuple(
-        Away(host=item.host, campaign=item.campaign, labels=item.labels) for item in listed(connection, None)
+        Away(
+            host=item.host,
+            campaign=item.campaign,
+            labels=item.labels,
+            services=campaigns.services_of(connection, item.host),
+        )
+        for item in listed(connection, None)
     )
 
 

@@ -11,7 +11,7 @@ from tasks.engine import preconditions as must
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.proof import downtime_s
 from tasks.engine.returning import beyond_undo, compared, differences, return_draft
-from tasks.engine.running import Comparison, at_risk, compare
+from tasks.engine.running import Comparison, at_risk, compare, services_of
 from tasks.engine.start_budget import refuse_if_spent, restart_steps, start_steps
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Draft, Params, Setting, Spec, Verdict
@@ -74,6 +74,7 @@ class Restart:
             steps=steps,
             summary=f"{'start' if was_down else 'restart'} {running}",
             containers_at_risk=at_risk(facts.engine.daemon),
+            services=services_of(facts.engine.daemon),
         )
 
     def verify(

@@ -10,7 +10,7 @@ from tasks.engine.family import ALL_NAMES
 from tasks.engine.files import copy_back_steps, differing, restore_steps
 from tasks.engine.host_facts import HostFacts
 from tasks.engine.marks import mark_steps
-from tasks.engine.running import compare, stopped_since
+from tasks.engine.running import compare, services_of, stopped_since
 from tasks.engine.start_budget import start_steps, stop_step
 from tasks.engine.transaction import APT_ENV, pinned, restore_argv
 from tasks.engine.version import upstream
@@ -52,7 +52,11 @@ def return_draft(
     steps: tuple[Step, ...] = (*install[:2], *files, *install[2:], *marks, *start)
     if wake and not start:
         steps = (*steps, *_wake_steps(before, now))
-    return Draft(steps=steps, summary=_summary(before, now) if steps else "equal to its snapshot")
+    return Draft(
+        steps=steps,
+        summary=_summary(before, now) if steps else "equal to its snapshot",
+        services=services_of(now.engine.daemon) if steps else (),
+    )
 
 
 def moving_back(before: HostFacts, now: HostFacts) -> dict[str, str]:

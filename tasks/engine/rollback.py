@@ -25,7 +25,7 @@ from tasks.engine.returning import (
     return_draft,
     swap_steps,
 )
-from tasks.engine.running import at_risk
+from tasks.engine.running import at_risk, services_of
 from tasks.engine.start_budget import start_steps
 from tasks.engine.transaction import APT_ENV, Action, downgrade_argv, unexpected
 from tasks.engine.version import DebianVersion, PackageName, same_release, upstream
@@ -123,6 +123,7 @@ class Rollback:
             steps=steps,
             summary=f"{upstream(running)} → {upstream(target.get(main, ''))}",
             containers_at_risk=at_risk(facts.engine.daemon),
+            services=services_of(facts.engine.daemon),
             findings=must.forewarnings(facts, target.get(main, ""), major=False) if first else (),
         )
 

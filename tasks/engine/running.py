@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tasks.engine.host_facts import HostFacts
 from tasks.facts.engine import Container, Daemon
-from tasks.procedure import Record
+from tasks.procedure import MOST_SERVICES, Record
 from tasks.result import Finding
 
 DEFAULT_NETWORKS = ("bridge", "host", "none")
@@ -73,6 +73,13 @@ def at_risk(daemon: Daemon | None, *, major: bool = False) -> tuple[str, ...]:
     if daemon is None or (daemon.live_restore and not major):
         return ()
     return tuple(container.name for container in daemon.running)
+
+
+def services_of(daemon: Daemon | None) -> tuple[str, ...]:
+    """Services of the running containers, sorted, as many as a dry run takes: a touched engine may stop them all."""
+    if daemon is None:
+        return ()
+    return tuple(sorted({name for item in daemon.running for name in item.services}))[:MOST_SERVICES]
 
 
 def _ended_by_themselves(old: Daemon, present: Mapping[str, Container]) -> frozenset[str]:

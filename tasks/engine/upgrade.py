@@ -17,7 +17,7 @@ from tasks.engine.marks import mark_step, mark_steps
 from tasks.engine.proof import prove
 from tasks.engine.resolve import Request
 from tasks.engine.returning import beyond_undo, compared, configure_step, differences, return_draft
-from tasks.engine.running import at_risk
+from tasks.engine.running import at_risk, services_of
 from tasks.engine.transaction import APT_ENV, install_argv, pinned, update_argv
 from tasks.engine.version import DebianVersion, PackageName, VersionPrefix, same_release, upstream
 from tasks.errors import Refused
@@ -121,6 +121,7 @@ class Upgrade:
             findings=must.forewarnings(facts, target.get(main, ""), major=major) if first else (),
             summary=_summary(before, target, main),
             containers_at_risk=at_risk(facts.engine.daemon, major=major),
+            services=services_of(facts.engine.daemon),
         )
 
     def verify(

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tasks.connection import Command, Connection, Engine, JsonObject
 from tasks.errors import EngineError
+from tasks.facts.services import services_named
 from tasks.facts.units import CONTAINERD, DOCKER, Unit
 from tasks.procedure import Record
 
@@ -39,6 +40,8 @@ class Container(Record):
     auto_remove: bool = False
     #: it mounts the engine's own socket, so it is a client of its API
     uses_socket: bool = False
+    #: services it is a replica of (tasks.facts.services)
+    services: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -174,6 +177,7 @@ def parse_container(seen: JsonObject) -> Container:
         restarts=int(seen.get("RestartCount") or 0),
         exit_code=int(state.get("ExitCode") or 0),
         auto_remove=bool((seen.get("HostConfig") or {}).get("AutoRemove")),
+        services=services_named((seen.get("Config") or {}).get("Labels")),
         uses_socket=any("docker.sock" in str(mount.get("Source", "")) for mount in seen.get("Mounts") or ()),
     )
 

@@ -371,6 +371,7 @@ LIMITS = [
     added("retries: {orders: 0}", 'orders "0"'),
     added("rollback: {parallelism: 0}", 'parallelism "0"', "from 1 to 1000"),
     added("rollback: {failed_hosts: no}", '"no" is neither true nor false'),
+    added("quorum: all", 'quorum "all" is unknown', "off, label, compose"),
     added("rollback: {control_hosts: 11}", 'control_hosts "11"'),
     added("rollback: {on_failure: retry}", 'on_failure "retry" is unknown', "continue, pause, halt"),
     added("rollback: {monitor: 8d}", 'monitor "8d"', "to 7d"),

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
-from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.rollout import FailureKind, Quorum, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.windows import Interval, Window, Windows
 from tests.orchestrator.api.test_routes import BODY, planned
 from tests.orchestrator.scripted import ScriptedService
@@ -26,6 +26,7 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
         rollback_failed=False,
         rollback_parallelism=3,
         control_hosts=0,
+        quorum="compose",
         timeout_s=60,
         ttl_s=3600,
         delivery={"max_attempts": 1, "order_ttl_s": 30},
@@ -42,6 +43,7 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
     )
     assert (request.policy.rollback_failed, request.policy.rollback_parallelism) == (False, 3)
     assert request.policy.control_hosts == 0
+    assert request.policy.quorum is Quorum.COMPOSE
     assert (request.policy.max_attempts, request.policy.order_ttl_s) == (1, 30.0)
     assert request.policy.max_orders == 3
     assert (request.timeout_s, request.ttl_s) == (60.0, 3600.0)
@@ -51,6 +53,7 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
     "change",
     [
         {"control_hosts": 11},
+        {"quorum": "all"},
         {"control_hosts": -1},
         {"stop_rules": [{}]},
         {"stop_rules": [{"tolerate": "101%"}]},

@@ -15,6 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from orchestrator.campaign.rollout import Quorum
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.client import Client
 from orchestrator.cli.config import schemas
@@ -43,7 +44,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_plan_is_sent_with_everything_that_was_asked(dockwave: Dockwave, service: ScriptedService) -> None:
     done = dockwave(
         *PLAN, "--waves", "1,rest", "--parallel", "2", "--monitor", "30s", "--delay", "1m", "--max-failures", "10%",
-        "--control-hosts", "3", "--reason", "weekly",
+        "--control-hosts", "3", "--quorum", "compose", "--reason", "weekly",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     request = service.requests[0]
@@ -53,6 +54,7 @@ def test_a_plan_is_sent_with_everything_that_was_asked(dockwave: Dockwave, servi
     assert request.protect.images == ("registry.example.net/base/*",)
     assert (request.policy.parallelism, request.policy.delay_s) == (2, 60)
     assert request.policy.control_hosts == 3
+    assert request.policy.quorum is Quorum.COMPOSE
     assert request.policy.monitor_s == 60, "a soak is never shorter than the delay"
     assert request.reason == "weekly"
     assert "@" in request.author

@@ -12,7 +12,8 @@ from tasks.engine.host_facts import HostFacts
 from tasks.engine.restart import PROCEDURE, RestartParams
 from tasks.engine.start_budget import refuse_if_spent
 from tasks.errors import Refused
-from tasks.facts.engine import EngineState
+from tasks.facts.engine import EngineState, parse_container
+from tasks.facts.services import SERVICE_LABEL
 from tasks.facts.units import Unit
 from tasks.procedure import RunStep
 from tests.tasks.engine.world import after, lab_facts, setting
@@ -44,6 +45,17 @@ def test_a_restart_is_queued_so_that_an_engine_that_never_answers_cannot_hold_it
     assert isinstance(last, RunStep)
     assert last.argv == ("systemctl", "--no-block", "restart", "docker.service")
     assert last.replan
+
+
+def test_the_dry_run_names_the_services_a_touched_engine_may_stop() -> None:
+    labelled = [
+        parse_container(
+            {"Id": f"c{number}", "State": {"Status": state}, "Config": {"Labels": {SERVICE_LABEL: name}}}
+        )
+        for number, (name, state) in enumerate((("shop", "running"), ("cart", "exited")))
+    ]
+    draft = PROCEDURE.plan(_daemon(CALM, containers=tuple(labelled)), PARAMS, setting())
+    assert draft.services == ("shop",)
 
 
 def test_containerd_comes_before_the_engine_because_it_may_leave_it_stopped() -> None:
