@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.conflict import OnConflict, Rival
 from orchestrator.campaign.events import OperatorEvent
 from orchestrator.campaign.kill_switch import Switch
 from orchestrator.campaign.quarantine import Quarantine
@@ -83,8 +84,12 @@ class Service(Protocol):
         """The plan's bytes and their SHA-256."""
         ...
 
-    def apply(self, document: bytes, by: str, *, allow_data_loss: bool) -> str:
+    def apply(self, document: bytes, by: str, *, allow_data_loss: bool, on_conflict: OnConflict) -> str:
         """Apply a plan, once; the campaign's id."""
+        ...
+
+    def rivals(self, campaign_id: str) -> Sequence[Rival]:
+        """The campaigns in the way of this one."""
         ...
 
     def abort(self, campaign_id: str, by: str, reason: str) -> Campaign:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -15,6 +15,7 @@ from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.api.windows import WindowsBody
+from orchestrator.campaign.conflict import OnConflict
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.plan import plan_hash
 from orchestrator.campaign.policy import (
@@ -220,6 +221,8 @@ class ApplyBody(Body):
     by: Text = ""
     #: accept steps that cannot be taken back
     allow_data_loss: Annotated[bool, Field(strict=True)] = False
+    #: whether it is refused while another campaign is in its way; else the two take turns
+    on_conflict: OnConflict = OnConflict.QUEUE
 
 
 def router(service: Service) -> APIRouter:
@@ -232,10 +235,14 @@ def router(service: Service) -> APIRouter:
         return {"id": service.plan(request_of(body))}
 
     @routes.post("/apply", status_code=202, openapi_extra=_takes(ApplyBody))
-    def apply_plan(body: Annotated[ApplyBody, Depends(reader(ApplyBody))]) -> dict[str, str]:
+    def apply_plan(body: Annotated[ApplyBody, Depends(reader(ApplyBody))]) -> dict[str, Any]:
         """Apply a plan: once, unedited, before it expires."""
         raw = _document(body)
-        return {"id": service.apply(raw, body.by, allow_data_loss=body.allow_data_loss)}
+        own = service.apply(raw, body.by, allow_data_loss=body.allow_data_loss, on_conflict=body.on_conflict)
+        return {
+            "id": own,
+            "in_the_way": [asdict(rival) | {"text": rival.text} for rival in service.rivals(own)],
+        }
 
     return routes
 

@@ -29,6 +29,8 @@ class Surroundings:
 
     #: hosts that somebody else is changing; they are left alone
     blocked: frozenset[str] = frozenset()
+    #: campaigns that keep the blocked ones, by host
+    owners: Mapping[str, str] = field(default_factory=dict)
     #: hosts that any campaign keeps, this one included; collected only for campaigns that keep budgets
     away: tuple[Away, ...] = ()
     #: kill switches for this campaign: those that hold, and those released since it was started

@@ -116,7 +116,9 @@ def _headline(campaign: Campaign, now: datetime, around: Surroundings) -> str:
         return f"it starts nothing new while nobody knows what became of {names(silent)}"
     waiting = [run.host.name for run in (*census.pending, *census.waiting) if run.host.name in around.blocked]
     if waiting and not census.flying and not census.soaking:
-        return f"it waits for hosts another campaign holds: {names(waiting)}"
+        owners = dict.fromkeys(around.owners[host] for host in waiting if host in around.owners)
+        who = f" (campaign {names(owners)})" if owners else ""
+        return f"it waits for hosts another campaign holds: {names(waiting)}{who}"
     kept = [item.host for item in waiting_hosts(campaign, around)]
     if kept and not census.flying and not census.soaking:
         return f"it waits for a person to release quarantined hosts: {names(kept)}"

@@ -108,8 +108,14 @@ def _declined() -> DockwaveError:
     )
 
 
-def start(session: Session, document: dict[str, str], allow_data_loss: bool) -> None:
-    """Apply the plan."""
+def start(
+    session: Session, document: dict[str, str], allow_data_loss: bool, *, on_conflict: str = "queue"
+) -> None:
+    """Apply the plan; campaigns in its way are named."""
     from orchestrator.cli.request import author
+    from orchestrator.screens.sanitize import clean
 
-    session.client.post("/v1/apply", document | {"by": author(), "allow_data_loss": allow_data_loss})
+    wish = {"by": author(), "allow_data_loss": allow_data_loss, "on_conflict": on_conflict}
+    answer = session.client.post("/v1/apply", document | wish)
+    for rival in answer.get("in_the_way", ()):
+        session.say(f"They take turns: {clean(rival['text'])}.")

@@ -105,6 +105,12 @@ Output = Annotated[
 Details = Annotated[bool, typer.Option("--details", help="Every object, and why others are kept.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; never covers one-way steps.")]
 DataLoss = Annotated[bool, typer.Option("--allow-data-loss", help="Accept steps that cannot be taken back.")]
+Conflict = Annotated[
+    str,
+    typer.Option(
+        metavar="queue|refuse", help="While another campaign is in the way: take turns, or do not start."
+    ),
+]
 Timeout = Annotated[
     str, typer.Option(metavar="TIME", help="Stop waiting after this; the campaign goes on (exit 8).")
 ]
@@ -167,20 +173,28 @@ def apply(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")] = False,
     yes: Yes = False,
     allow_data_loss: DataLoss = False,
+    on_conflict: Conflict = "queue",
     timeout: Timeout = "0",
     output: Output = "table",
 ) -> None:
     """Do exactly what the plan says. Asks first; a plan is applied once, unedited, before it expires."""
-    from orchestrator.cli.flags import duration
+    from orchestrator.campaign.conflict import OnConflict
+    from orchestrator.cli.flags import duration, one_of
     from orchestrator.cli.planfile import read_plan, require_fresh
 
     check_output(output)
     seconds = duration("--timeout", timeout)
+    one_of("--on-conflict", on_conflict, OnConflict)
     file = read_plan(plan_file)
     require_fresh(file, plan_file, datetime.now(tz=UTC))
     view = session.client.campaign(file.campaign)
     accepted = confirm(session, view, yes=yes, allow_data_loss=allow_data_loss)
-    start(session, {"document": file.raw.decode("ascii"), "sha256": file.hash}, accepted)
+    start(
+        session,
+        {"document": file.raw.decode("ascii"), "sha256": file.hash},
+        accepted,
+        on_conflict=on_conflict,
+    )
     after_start(session, view.id, output, watch=watch, timeout_s=seconds)
 
 
@@ -211,15 +225,18 @@ def run(
     watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
     yes: Yes = False,
     allow_data_loss: DataLoss = False,
+    on_conflict: Conflict = "queue",
     timeout: Timeout = "0",
     output: Output = "table",
     details: Details = False,
 ) -> None:
     """Plan, ask, apply and follow, in one go."""
-    from orchestrator.cli.flags import duration
+    from orchestrator.campaign.conflict import OnConflict
+    from orchestrator.cli.flags import duration, one_of
 
     check_output(output)
     seconds = duration("--timeout", timeout)
+    one_of("--on-conflict", on_conflict, OnConflict)
     view = make(session, _asked(locals()))
     if output == "table" or not view.final:
         show_on_stderr(session, view, details=details)
@@ -227,7 +244,7 @@ def run(
         finish(session, view, output)
     accepted = confirm(session, view, yes=yes, allow_data_loss=allow_data_loss)
     answer = session.client.get(f"/v1/campaigns/{view.id}/plan")
-    start(session, document_of(answer), accepted)
+    start(session, document_of(answer), accepted, on_conflict=on_conflict)
     after_start(session, view.id, output, watch=watch, timeout_s=seconds)
 
 

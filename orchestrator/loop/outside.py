@@ -39,9 +39,14 @@ class Outside:
         if campaign.kind is Kind.READ_ONLY:
             return Surroundings(switches=switches)
         open_hosts = {run.host.name for run in campaign.runs if run.state not in FINAL_HOST}
-        others = {lease.host for lease in self.leases if lease.campaign_id != campaign.id}
+        others = {
+            lease.host: lease.campaign_id
+            for lease in self.leases
+            if lease.campaign_id != campaign.id and lease.host in open_hosts
+        }
         return Surroundings(
-            blocked=frozenset(open_hosts & others),
+            blocked=frozenset(others),
+            owners=others,
             switches=switches,
             quarantines=concerning(self.quarantines, campaign),
         )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.conflict import Rival
 from orchestrator.campaign.kill_switch import Switch, holding
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.states import CampaignState
@@ -16,6 +17,7 @@ from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.outside import surroundings_of
+from orchestrator.service import conflicting
 from orchestrator.service.shelf import Shelf
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease, LoggedEvent
@@ -170,6 +172,11 @@ class Reading:
             seq = reader.last_seq()
         at_work = [head.id for head in heads if head.state != CampaignState.PLANNED]
         return {"leading": self._lead.held, "campaigns": at_work, "seq": seq, **self._health()}
+
+    def rivals(self, campaign_id: str) -> tuple[Rival, ...]:
+        """Give the campaigns in the way of this one."""
+        with self._store.read() as reader:
+            return conflicting.rivals_of(reader, self._found(reader, campaign_id))
 
     def _found(self, reader: Reader, reference: str) -> Campaign:
         matches = reader.starting_with(reference) if reference.isalnum() else ()

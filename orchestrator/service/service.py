@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.conflict import OnConflict
 from orchestrator.campaign.events import AbortAsked, Event, OperatorEvent, Started
 from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.operators import objection
@@ -22,7 +23,7 @@ from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.planning import NewPlan
 from orchestrator.loop.turn import Turn, commit, kind_of, observe_event
-from orchestrator.service import quarantining, stopping
+from orchestrator.service import conflicting, quarantining, stopping
 from orchestrator.service.applying import canonical, edited, refusal
 from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.reading import UNDO_ASKED, Reading
@@ -94,18 +95,27 @@ class Service(Reading):
         self._changed()
         return campaign.id
 
-    def apply(self, document: bytes, by: str, *, allow_data_loss: bool = False) -> str:
+    def apply(
+        self,
+        document: bytes,
+        by: str,
+        *,
+        allow_data_loss: bool = False,
+        on_conflict: OnConflict = OnConflict.QUEUE,
+    ) -> str:
         """Apply a plan: the very document that was made, once, before it expires; gives the campaign's id."""
         bytes_of_plan = canonical(document)
         with self._store.write(self._lead.epoch) as writer:
-            refused = self._apply(writer, bytes_of_plan, by, allow_data_loss=allow_data_loss)
+            refused = self._apply(
+                writer, bytes_of_plan, by, allow_data_loss=allow_data_loss, on_conflict=on_conflict
+            )
         self._changed()
         if isinstance(refused, DockwaveError):
             raise refused
         return refused
 
     def _apply(
-        self, writer: Writer, document: bytes, by: str, *, allow_data_loss: bool
+        self, writer: Writer, document: bytes, by: str, *, allow_data_loss: bool, on_conflict: OnConflict
     ) -> str | DockwaveError:
         now = self._now()
         plan = writer.plan_by_hash(hashlib.sha256(document).hexdigest())
@@ -115,10 +125,14 @@ class Service(Reading):
             writer.log([_refused("apply", problem, now, by)])
             return problem
         problem_or_none = refusal(campaign, plan, now, allow_data_loss=allow_data_loss)
+        found = conflicting.rivals_of(writer, campaign) if problem_or_none is None else ()
+        if found and on_conflict is OnConflict.REFUSE:
+            problem_or_none = conflicting.refused(campaign, found)
         if problem_or_none is not None:
             writer.log([_refused("apply", problem_or_none, now, by, campaign.id)])
             return problem_or_none
         writer.mark_applied(campaign.id, now, _line(by))
+        writer.log(list(conflicting.noted(campaign, found, now)))
         self._observe(writer, campaign, Started(by=_line(by)), now)
         return campaign.id
 

@@ -17,6 +17,7 @@ import uvicorn
 from orchestrator.api.app import create_app
 from orchestrator.api.token import ensure_secret
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.conflict import OnConflict, Rival
 from orchestrator.campaign.events import OperatorEvent
 from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.observe import observe
@@ -78,6 +79,8 @@ class ScriptedService:
     draft: Mapping[str, Any] = field(default_factory=lambda: dict(DRAFT))
     #: state a campaign has once applied
     after_apply: CampaignState = CampaignState.COMPLETE
+    #: campaigns in the way of whatever is applied
+    in_the_way: tuple[Rival, ...] = ()
     #: raised by the next call
     fails: Exception | None = None
     #: instant plans expire
@@ -132,9 +135,18 @@ class ScriptedService:
         campaign = self.kept[campaign_id]
         return canonical_json(plan_document(campaign)), campaign.plan_hash
 
-    def apply(self, document: bytes, by: str, *, allow_data_loss: bool) -> str:
-        """Once, unexpired, with data loss accepted where there is any."""
+    def apply(
+        self,
+        document: bytes,
+        by: str,
+        *,
+        allow_data_loss: bool,
+        on_conflict: OnConflict = OnConflict.QUEUE,
+    ) -> str:
+        """Once, unexpired, with data loss accepted where there is any, and turns taken with those in the way."""
         self._check()
+        if self.in_the_way and on_conflict is OnConflict.REFUSE:
+            raise Refused("It would have to wait", code="E_CONFLICT", hint="Wait.")
         found = [item for item in self.kept.values() if self.document(item.id)[0] == document]
         if not found:
             raise BadInput("That plan is not known here", code="E_PLAN_UNKNOWN", hint="Plan again.")
@@ -148,6 +160,11 @@ class ScriptedService:
             campaign, state=self.after_apply, started_at=NOON, ended_at=NOON, wave=campaign.waves
         )
         return campaign.id
+
+    def rivals(self, campaign_id: str) -> Sequence[Rival]:
+        """The same for all."""
+        del campaign_id
+        return self.in_the_way
 
     def abort(self, campaign_id: str, by: str, reason: str) -> Campaign:
         """Note it."""

@@ -12,6 +12,7 @@ from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.gate import Gate
 from orchestrator.campaign.occasion import Notify
 from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.rollout import Budgets
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.inbox import Delivery, Item
@@ -158,6 +159,7 @@ class Control:
         procedure: str = "engine.restart",
         gates: tuple[Gate, ...] = (),
         notify: tuple[Notify, ...] = (),
+        budgets: Budgets | None = None,
         **policy: object,
     ) -> str:
         """Plan on these hosts and give the id; the plan is made."""
@@ -170,6 +172,7 @@ class Control:
                 make_policy(kind, **policy),  # type: ignore[arg-type] # the test says what it means
                 gates=gates,
                 notify=notify,
+                budgets=budgets,
             ),
             author="tester",
         )

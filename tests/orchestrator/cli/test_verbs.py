@@ -15,6 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from orchestrator.campaign.conflict import Rival
 from orchestrator.campaign.rollout import Quorum
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.client import Client
@@ -364,3 +365,19 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about(argv: tuple[str, ..
     assert process.stderr.read() == ""
     assert process.wait(60) == 141
     process.stderr.close()
+
+
+def test_campaigns_in_the_way_are_named_and_refused_when_that_is_wanted(
+    dockwave: Dockwave, service: ScriptedService, tmp_path: Path
+) -> None:
+    service.in_the_way = (Rival(campaign="c9", procedure="disk.cleanup", state="RUNNING", hosts=("web-1",)),)
+    assert dockwave(*PLAN, "--out", str(tmp_path / "p")).exit_code == 0
+    refused = dockwave("apply", str(tmp_path / "p"), "--yes", "--on-conflict", "refuse")
+    assert refused.exit_code != 0
+    assert "It would have to wait" in refused.output
+    assert dockwave("apply", str(tmp_path / "p"), "--yes", "--on-conflict", "fight").exit_code == 2
+    queued = dockwave("apply", str(tmp_path / "p"), "--yes", "--allow-data-loss")
+    assert (
+        "They take turns: campaign c9 (disk.cleanup, RUNNING) has to do with hosts web-1 too."
+        in queued.output
+    )
