@@ -46,6 +46,7 @@ class ControlPlane:
         now: Callable[[], datetime] = utc_now,
         owner: str | None = None,
         channels: Sequence[Channel] = (),
+        fleet_budget: int | None = None,
     ) -> None:
         """Open and migrate the database; `start` begins to work."""
         self._broker_url = broker_url
@@ -54,7 +55,13 @@ class ControlPlane:
         self.bulletin = Bulletin()
         self.sender = Sender(broker_url, now=now)
         self.reconciler = Reconciler(
-            self.store, self.lead, self.sender, now=now, bulletin=self.bulletin, ask=self._ask_gates
+            self.store,
+            self.lead,
+            self.sender,
+            now=now,
+            bulletin=self.bulletin,
+            ask=self._ask_gates,
+            fleet_budget=fleet_budget,
         )
         self.asker = Asker(self.reconciler.gate_answers.put, now=now)
         self.notifier = Notifier(self.store, self.lead, channels, now=now, bulletin=self.bulletin)
@@ -67,6 +74,7 @@ class ControlPlane:
             cached=self.reconciler.cached,
             health=self._health,
             channels=frozenset(channel.name for channel in channels),
+            fleet_budget=fleet_budget,
         )
         self._receiver: Receiver | None = None
         self._stopping = threading.Event()

@@ -58,6 +58,8 @@ class Settings:
     log_level: str
     #: orders one worker does at the same time; "" leaves it to the kind of worker
     concurrency: str
+    #: how many hosts may be away at a time, all campaigns together; "" for no limit
+    fleet_budget: str
     #: channels by which people are told, as JSON; "" for none
     notify_channels: str
 
@@ -191,6 +193,7 @@ def _complete(
         inventory="",
         log_level="info",
         concurrency="",
+        fleet_budget="",
         notify_channels="",
     )
     return values, sources

@@ -67,6 +67,11 @@ def _integer(low: int, high: int) -> Parser:
     return parse
 
 
+def _or_none(parse: Parser) -> Parser:
+    """Empty text says that there is none."""
+    return lambda value, base: str(parse(value, base)) if value != "" else ""
+
+
 def _address(value: Any, _base: Path) -> str:
     text = _string(value).strip()
     try:
@@ -136,6 +141,7 @@ PARSERS: dict[str, Parser] = {
     "port_base": _integer(1024, 65533),
     "inventory": _paths,
     "log_level": _choice(*_LEVELS),
-    "concurrency": lambda value, base: str(_integer(1, 512)(value, base)) if value != "" else "",
+    "concurrency": _or_none(_integer(1, 512)),
+    "fleet_budget": _or_none(_integer(1, 100_000)),
     "notify_channels": parse_channels,
 }

@@ -39,7 +39,7 @@ from orchestrator.campaign.rollout import (
     StopAction,
     StopRule,
 )
-from orchestrator.campaign.waves import MAX_COUNT, parse_share
+from orchestrator.campaign.waves import MAX_COUNT, MAX_WAVES, parse_share
 from orchestrator.loop.planning import NewPlan
 from orchestrator.settings_channels import CHANNEL_NAME
 from tasks import catalog
@@ -53,6 +53,7 @@ Slots = Annotated[int, Field(strict=True, ge=1, le=MAX_PARALLELISM)]
 Times = Annotated[int, Field(strict=True, ge=1, le=100)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=100)]
 ShareText = Annotated[str, Field(max_length=32)]
+WaveName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]
 
 
 class StopRuleBody(Body):
@@ -177,6 +178,9 @@ class PlanBody(Body):
     protect: ProtectBody = Protect()
     waves: Annotated[str, Field(max_length=10_000)] | None = None
     parallelism: Slots | None = None
+    #: one entry for each of `waves`: hosts of it changing at a time (null: `parallelism`), and its name ("": none)
+    wave_parallelism: Annotated[list[Slots | None], Field(default_factory=list, max_length=MAX_WAVES)]
+    wave_names: Annotated[list[WaveName], Field(default_factory=list, max_length=MAX_WAVES)]
     delay_s: Seconds = 0.0
     monitor_s: Seconds = 0.0
     max_failures: Annotated[str, Field(max_length=32)] | None = None
@@ -184,6 +188,7 @@ class PlanBody(Body):
     rollback_failed: Annotated[bool, Field(strict=True)] = True
     rollback_parallelism: Slots = 1
     rollback_delay_s: Seconds = 0.0
+    rollback_monitor_s: Seconds = 0.0
     rollback_on_failure: Literal[StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT] = StopAction.CONTINUE
     #: untouched hosts that are read before failed ones are rolled back; 0 = none
     control_hosts: Annotated[int, Field(strict=True, ge=0, le=MAX_CONTROLS)] = CHANGING_CONTROLS
@@ -291,6 +296,8 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
         kind,
         waves=body.waves,
         parallelism=body.parallelism,
+        wave_parallelism=tuple(body.wave_parallelism),
+        wave_names=tuple(body.wave_names),
         delay_s=body.delay_s,
         monitor_s=body.monitor_s,
         max_failures=body.max_failures,
@@ -298,6 +305,7 @@ def _policy(body: PlanBody, kind: Kind) -> RolloutPolicy:
         rollback_failed=body.rollback_failed,
         rollback_parallelism=body.rollback_parallelism,
         rollback_delay_s=body.rollback_delay_s,
+        rollback_monitor_s=body.rollback_monitor_s,
         rollback_on_failure=body.rollback_on_failure,
         control_hosts=body.control_hosts,
         quorum=body.quorum,

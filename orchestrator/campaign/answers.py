@@ -113,7 +113,7 @@ def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now
         replace(attempt, ended_at=now, heard_at=now, result=result, worker=event.worker or attempt.worker),
     )
     if attempt.undo:
-        return _undone(closed, result, now)
+        return _undone(campaign, closed, result, now)
     if _promised(attempt, result):
         return _proven(campaign, closed, result, now)
     # UNDONE as the answer to an apply is no proof of anything we asked for, nor is it one without its comparison
@@ -149,10 +149,13 @@ def equal_to_snapshot(result: HostResult) -> bool:
     return result.outcome is Outcome.UNDONE and tuple(result.data.get("differences", ("not compared",))) == ()
 
 
-def _undone(run: HostRun, result: HostResult, now: datetime) -> HostRun:
+def _undone(campaign: Campaign, run: HostRun, result: HostResult, now: datetime) -> HostRun:
     """Only a proven comparison with the snapshot is a rollback; anything else is a person's business."""
     if equal_to_snapshot(result):
-        return replace(moves.to(run, HostState.ROLLED_BACK, now), changed=False)
+        back, soak = replace(run, changed=False), campaign.policy.rollback_monitor_s
+        if soak <= 0:
+            return moves.to(back, HostState.ROLLED_BACK, now)
+        return replace(moves.to(back, HostState.SOAKING, now), soak_until=now + timedelta(seconds=soak))
     error = result.error or _unexplained(result)
     return moves.fail(run, HostState.NEEDS_HUMAN, error, now)
 
@@ -247,10 +250,16 @@ def _rechecked(
     over = run.soak_until is not None and now >= run.soak_until
     if not waiting or result.outcome in {Outcome.UNREACHABLE, Outcome.UNKNOWN}:
         return run
-    if result.outcome in {Outcome.OK, Outcome.CHANGED}:
+    if _promised(attempt, result):
         if not over:
             return run
+        if attempt.undo:
+            return replace(moves.to(run, HostState.ROLLED_BACK, now), soak_until=None)
         if run.wave in campaign.rollback_waves:
             return moves.turn_back(run, now)
         return replace(moves.to(run, HostState.SUCCEEDED, now), soak_until=None)
+    if attempt.undo:
+        # it was equal to its snapshot and is no more: what it is now, a person has to see
+        broken = replace(run, changed=True)
+        return moves.fail(broken, HostState.NEEDS_HUMAN, result.error or _unexplained(result), now)
     return moves.fail_changed(run, campaign.policy, result.error or _unexplained(result), now)

@@ -41,7 +41,7 @@ def undo_room(campaign: Campaign, census: Census, now: datetime) -> tuple[int, d
     """How many undos may be started now, and when the pause between two of them is over."""
     policy = campaign.policy
     undoing = sum(run.state is HostState.ROLLING_BACK and open_undo(run) is not None for run in census.flying)
-    room = min(policy.parallelism - len(census.flying), policy.rollback_parallelism - undoing)
+    room = min(campaign.slots - len(census.flying), policy.rollback_parallelism - undoing)
     if not policy.rollback_delay_s:
         return max(room, 0), None
     last = max((attempt.ended_at or attempt.ordered_at for attempt in _undos(campaign)), default=None)

@@ -205,6 +205,11 @@ class Campaign:
     #: grows with every save; the store writes only if it is the one it read
     version: int = 0
 
+    @property
+    def slots(self) -> int:
+        """Hosts that may be changing at the same time now."""
+        return self.policy.slots(max(self.wave, 1))
+
     def run_of(self, host: str) -> HostRun | None:
         """The run of a host by name."""
         return next((run for run in self.runs if run.host.name == host), None)

@@ -190,11 +190,11 @@ class _Turn:
         elif self._wave_over() and campaign.wave < campaign.waves:
             opened = campaign.wave + 1
         else:
-            return self._dispatches(self.census.pending)
+            return self._dispatches(self.census.pending, campaign.slots)
         if not opened or self.held.wave:
             return ()
         mine = tuple(run for run in campaign.runs if run.wave == opened and run.state is HostState.PENDING)
-        return (OpenWave(number=opened), *self._dispatches(mine))
+        return (OpenWave(number=opened), *self._dispatches(mine, campaign.policy.slots(opened)))
 
     def _wave_over(self) -> bool:
         """Whether every host of the wave at work is final and the delay has passed."""
@@ -207,13 +207,13 @@ class _Turn:
         self.timers.at(opens)
         return opens <= self.now
 
-    def _room(self) -> int:
+    def _room(self, slots: int) -> int:
         taken = len(self.census.flying) + len(self.census.waiting)
-        return max(self.campaign.policy.parallelism - taken, 0)
+        return max(slots - taken, 0)
 
-    def _dispatches(self, pending: Iterable[HostRun]) -> tuple[Dispatch, ...]:
+    def _dispatches(self, pending: Iterable[HostRun], slots: int) -> tuple[Dispatch, ...]:
         free = [run for run in pending if run.host.name not in self.alone]
-        chosen = self._within_budgets(free, self._room())
+        chosen = self._within_budgets(free, self._room(slots))
         return tuple(
             Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of) for run in chosen
         )
@@ -279,7 +279,7 @@ class _Turn:
             return False
         held_up = (*(census.pending if self._may_start() else ()), *census.waiting)
         if (
-            self._room()
+            self._room(campaign.slots)
             and any(not self._waits_for_silence(run) for run in held_up)
             and not self.judgement.dark
         ):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from orchestrator.campaign.campaign import Campaign, HostRun
@@ -17,7 +17,7 @@ from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.quorum import kept_apart, services_of
 from orchestrator.campaign.rollout import Budgets, Quorum, Share
 from orchestrator.campaign.states import HOLDS_SLOT, HostState
-from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.waves import resolve
 from tasks.model import Host, Kind
 
@@ -43,6 +43,8 @@ class Ledger:
     #: hosts of the plan in each group
     sizes: Mapping[Group, int]
     away: dict[Group, set[str]] = field(default_factory=dict)
+    #: the limit of the fleet is that of the control plane's settings: the campaign has none, or a wider one
+    set_for_all: bool = False
 
     def full(self, host: Host) -> tuple[Group, ...]:
         """The groups that have no room for this host; none for one that is away already."""
@@ -83,31 +85,41 @@ def _groups(budgets: Budgets, labels: Mapping[str, str]) -> Iterator[Group]:
             yield budget.label, labels[budget.label]
 
 
-def keeps_budgets(campaign: Campaign) -> bool:
+def keeps_budgets(campaign: Campaign, around: Surroundings = CALM) -> bool:
     """Whether it matters to this campaign who is away."""
     if campaign.kind is Kind.READ_ONLY:
         return False
     quorum = campaign.policy.quorum
-    return campaign.policy.budgets is not None or any(services_of(run, quorum) for run in campaign.runs)
+    given = campaign.policy.budgets is not None or around.fleet_budget is not None
+    return given or any(services_of(run, quorum) for run in campaign.runs)
 
 
 def open_ledger(campaign: Campaign, around: Surroundings) -> Ledger | None:
-    """What is used of this campaign's budgets now; None when it keeps none."""
-    budgets, quorum = campaign.policy.budgets, campaign.policy.quorum
+    """What is used of this campaign's budgets and of the fleet's now; None when there is none to keep."""
+    quorum, for_all = campaign.policy.quorum, around.fleet_budget
     if campaign.kind is Kind.READ_ONLY:
         return None
     services = {run.host.name: named for run in campaign.runs if (named := services_of(run, quorum))}
-    if budgets is None and not services:
+    if campaign.policy.budgets is None and for_all is None and not services:
         return None
-    budgets = budgets or Budgets()
+    budgets = campaign.policy.budgets or Budgets()
+    own_fleet = budgets.fleet
+    if for_all is not None and own_fleet is None:
+        budgets = replace(budgets, fleet=Share(value=for_all))
     sizes = Counter(group for run in campaign.runs for group in groups_of(budgets, run.host))
     sizes.update((SERVICE, item) for named in services.values() for item in named)
+    most = _limits(budgets, sizes)
+    # of two limits of the fleet the stricter one wins; equal ones are the campaign's own
+    set_for_all = for_all is not None and (own_fleet is None or for_all < most.get(FLEET, for_all))
+    if set_for_all and for_all is not None:
+        most[FLEET] = for_all
     ledger = Ledger(
         budgets=budgets,
         quorum=quorum,
         services=services,
-        most=_limits(budgets, sizes),
+        most=most,
         sizes=sizes,
+        set_for_all=set_for_all,
     )
     own = {run.host.name: run for run in campaign.runs}
     for run in campaign.runs:
@@ -156,8 +168,11 @@ def budget_lines(campaign: Campaign, around: Surroundings) -> tuple[str, ...]:
 def _line(ledger: Ledger, group: Group, hosts: int) -> str:
     users = sorted(ledger.away[group])
     shown = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
+    name = group_words(group)
+    if group == FLEET and ledger.set_for_all:
+        name += " (fleet_budget of the control plane)"
     return (
-        f"budget of {group_words(group)}: {len(users)} of {ledger.most[group]} hosts that may be away are ({shown}), "
+        f"budget of {name}: {len(users)} of {ledger.most[group]} hosts that may be away are ({shown}), "
         f"so {hosts} wait. It goes on when one of them is well again; what was left to a person "
         "is released with `dockwave hosts release HOST --reason TEXT`"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.census import open_undo
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.stop_rules import rule_stop
 
@@ -43,7 +42,7 @@ def _stopped(campaign: Campaign) -> CampaignState:
 def _not_back(campaign: Campaign, run: HostRun, *, back: bool) -> bool:
     """Whether the host had to be brought back and is not, or may be one of those."""
     if run.state is HostState.UNKNOWN:
-        return back or open_undo(run) is not None
+        return back or (run.attempt is not None and run.attempt.undo)
     if run.state is HostState.ROLLING_BACK:
         return True
     if run.state is not HostState.NEEDS_HUMAN:

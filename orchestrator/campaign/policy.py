@@ -46,6 +46,8 @@ def make_policy(
     *,
     waves: str | tuple[Share, ...] | None = None,
     parallelism: int | None = None,
+    wave_parallelism: tuple[int | None, ...] = (),
+    wave_names: tuple[str, ...] = (),
     delay_s: float = 0.0,
     monitor_s: float = 0.0,
     max_failures: str | Share | None = None,
@@ -54,6 +56,7 @@ def make_policy(
     rollback_failed: bool = True,
     rollback_parallelism: int = 1,
     rollback_delay_s: float = 0.0,
+    rollback_monitor_s: float = 0.0,
     rollback_on_failure: StopAction = StopAction.CONTINUE,
     control_hosts: int = 0,
     quorum: Quorum = Quorum.OFF,
@@ -67,12 +70,15 @@ def make_policy(
     policy = RolloutPolicy(
         waves=_waves(kind, waves),
         parallelism=parallelism if parallelism is not None else _slots(kind),
+        wave_parallelism=wave_parallelism,
+        wave_names=wave_names,
         delay_s=delay_s,
         monitor_s=monitor_s,
         stop_rules=_rules(kind, max_failures, stop_rules, on_breach),
         rollback_failed=rollback_failed and not reading,
         rollback_parallelism=rollback_parallelism,
         rollback_delay_s=rollback_delay_s,
+        rollback_monitor_s=rollback_monitor_s,
         rollback_on_failure=rollback_on_failure,
         control_hosts=0 if reading else control_hosts,
         quorum=Quorum.OFF if reading else quorum,
@@ -88,10 +94,18 @@ def check_policy(policy: RolloutPolicy) -> None:
         _check_share("waves", share, zero=False)
     for name in ("parallelism", "rollback_parallelism"):
         _check_count(name, getattr(policy, name), 1, MAX_PARALLELISM)
+    _check_waves(policy)
     for name in ("max_orders", "max_attempts"):
         _check_count(name, getattr(policy, name), 1, 100)
     _check_count("control_hosts", policy.control_hosts, 0, MAX_CONTROLS)
-    for name in ("delay_s", "monitor_s", "rollback_delay_s", "unknown_grace_s", "unknown_wait_s"):
+    for name in (
+        "delay_s",
+        "monitor_s",
+        "rollback_delay_s",
+        "rollback_monitor_s",
+        "unknown_grace_s",
+        "unknown_wait_s",
+    ):
         _check_seconds(name, getattr(policy, name), 0.0)
     for name in ("heartbeat_timeout_s", "order_ttl_s", "ask_every_s", "resend_after_s"):
         _check_seconds(name, getattr(policy, name), 1.0)
@@ -104,6 +118,20 @@ def check_policy(policy: RolloutPolicy) -> None:
         _check_rule(rule)
     _check_count("one_way_hosts", policy.one_way_hosts, 0, 100_000)
     _check_parts(policy)
+
+
+def _check_waves(policy: RolloutPolicy) -> None:
+    """What is said of single waves is said of waves there are, and each name means one of them."""
+    for name, items in (("wave_parallelism", policy.wave_parallelism), ("wave_names", policy.wave_names)):
+        if len(items) not in {0, len(policy.waves)}:
+            raise ValueError(f"{name} has {len(items)} entries for {len(policy.waves)} waves; give one each")
+    for slots in policy.wave_parallelism:
+        if slots is not None:
+            _check_count("wave_parallelism", slots, 1, MAX_PARALLELISM)
+    given = [name for name in policy.wave_names if name]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"wave_names has {twice!r} twice; a name means one wave")
 
 
 def _check_parts(policy: RolloutPolicy) -> None:

@@ -141,7 +141,7 @@ def pace(campaign: Campaign) -> Pace | None:
     found = [
         seconds
         for run in campaign.runs
-        if run.state in good
+        if run.state in good and run.failed_as is None
         for attempt in run.attempts
         if (seconds := _duration(attempt)) is not None
     ]
@@ -154,7 +154,7 @@ def whole_s(campaign: Campaign, seconds: float) -> float:
     hosts = Counter(run.wave for run in campaign.runs if run.wave)
     total = campaign.policy.delay_s * max(campaign.waves - 1, 0)
     for wave, count in hosts.items():
-        total += ceil(count / campaign.policy.parallelism) * seconds
+        total += ceil(count / campaign.policy.slots(wave)) * seconds
         total += 0.0 if campaign.kind is Kind.READ_ONLY else soak_s(campaign, wave)
     return total
 
@@ -177,7 +177,7 @@ def _slowest(campaign: Campaign, now: datetime, typical: float | None) -> Slowes
 
 
 def _eta(campaign: Campaign, now: datetime, typical: float | None) -> float | None:
-    """Rounds of `parallelism` hosts at the typical time, and the soaks and delays between them."""
+    """Rounds of as many hosts as the wave has slots, at the typical time, and the soaks and delays between them."""
     if campaign.state is not CampaignState.RUNNING or stopped(campaign) or typical is None:
         return None
     pending = Counter(run.wave for run in campaign.runs if run.state is HostState.PENDING)
@@ -187,7 +187,7 @@ def _eta(campaign: Campaign, now: datetime, typical: float | None) -> float | No
     left = max((_left(run, campaign, now, typical) for run in at_work), default=0.0)
     for wave in range(max(campaign.wave, 1), campaign.waves + 1):
         if pending[wave]:
-            left += ceil(pending[wave] / campaign.policy.parallelism) * typical + soak_s(campaign, wave)
+            left += ceil(pending[wave] / campaign.policy.slots(wave)) * typical + soak_s(campaign, wave)
         if wave < campaign.waves:
             left += campaign.policy.delay_s
     return left

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from orchestrator.campaign.gate import Gate
 from orchestrator.campaign.occasion import Notify
 from orchestrator.campaign.windows import Windows
+
+_T = TypeVar("_T")
 
 
 class FailureKind(StrEnum):
@@ -152,6 +155,10 @@ class RolloutPolicy:
     waves: tuple[Share, ...]
     #: hosts changing at the same time
     parallelism: int = 1
+    #: the same for each wave, the last one repeats; None = `parallelism`
+    wave_parallelism: tuple[int | None, ...] = ()
+    #: what people call each wave, the last one repeats; "" = its number says it
+    wave_names: tuple[str, ...] = ()
     #: seconds between waves
     delay_s: float = 0.0
     #: seconds each host is watched after its change
@@ -163,6 +170,8 @@ class RolloutPolicy:
     rollback_parallelism: int = 1
     #: seconds between two rollbacks, from the last one's start or end
     rollback_delay_s: float = 0.0
+    #: seconds each host is watched after it was brought back
+    rollback_monitor_s: float = 0.0
     #: what a rollback that fails does to the others: CONTINUE, PAUSE until a person resumes them, or HALT
     rollback_on_failure: StopAction = StopAction.CONTINUE
     #: untouched hosts that are read before failed ones are brought back; 0 = none
@@ -198,3 +207,21 @@ class RolloutPolicy:
     gates: tuple[Gate, ...] = ()
     #: who is told of what; () = nobody
     notify: tuple[Notify, ...] = ()
+
+    def slots(self, wave: int) -> int:
+        """Hosts changing at the same time while this wave is at work."""
+        return _repeated(self.wave_parallelism, wave, None) or self.parallelism
+
+    def name_of(self, wave: int) -> str:
+        """What people call this wave; "" when it has no name."""
+        return _repeated(self.wave_names, wave, "")
+
+    def called(self, wave: int) -> str:
+        """The wave in words: "wave 1", "wave 1 (canary)"."""
+        name = self.name_of(wave)
+        return f"wave {wave} ({name})" if name else f"wave {wave}"
+
+
+def _repeated(items: tuple[_T, ...], wave: int, absent: _T) -> _T:
+    """The item of a wave, 1-based; the last one repeats, and hosts in no wave have none."""
+    return items[min(wave, len(items)) - 1] if items and wave > 0 else absent

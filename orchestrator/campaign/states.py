@@ -16,7 +16,7 @@ class HostState(StrEnum):
     RUNNING = "RUNNING"
     #: changed, being proven (read back)
     VERIFYING = "VERIFYING"
-    #: proven, being watched for `monitor`
+    #: proven, being watched for `monitor`; after an undo, equal to its snapshot and watched for `rollback.monitor`
     SOAKING = "SOAKING"
     #: ordered and no news: only a receipt or a person resolves it
     UNKNOWN = "UNKNOWN"
@@ -87,14 +87,14 @@ LEGAL: dict[HostState, frozenset[HostState]] = {
         {_H.SOAKING, _H.UNKNOWN, _H.ROLLING_BACK, _H.SUCCEEDED, _H.ALREADY_RIGHT, _H.FAILED_CLEAN, _H.NEEDS_HUMAN}
     ),
     # UNKNOWN: it does not answer when it is read again after its soak
-    _H.SOAKING: frozenset({_H.SUCCEEDED, _H.ROLLING_BACK, _H.NEEDS_HUMAN, _H.UNKNOWN}),
+    _H.SOAKING: frozenset({_H.SUCCEEDED, _H.ROLLING_BACK, _H.ROLLED_BACK, _H.NEEDS_HUMAN, _H.UNKNOWN}),
     _H.UNKNOWN: frozenset(
         {
             _H.RUNNING, _H.VERIFYING, _H.SOAKING, _H.ROLLING_BACK, _H.SUCCEEDED, _H.ALREADY_RIGHT,
             _H.FAILED_CLEAN, _H.ROLLED_BACK, _H.NEEDS_HUMAN, _H.UNREACHABLE, _H.PENDING,
         }
     ),
-    _H.ROLLING_BACK: frozenset({_H.ROLLED_BACK, _H.NEEDS_HUMAN, _H.UNKNOWN}),
+    _H.ROLLING_BACK: frozenset({_H.SOAKING, _H.ROLLED_BACK, _H.NEEDS_HUMAN, _H.UNKNOWN}),
     # an operator's or a gate's rollback of a host that had succeeded
     _H.SUCCEEDED: frozenset({_H.ROLLING_BACK}),
     **{state: frozenset() for state in FINAL_HOST - {_H.SUCCEEDED}},

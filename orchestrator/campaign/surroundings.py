@@ -33,6 +33,8 @@ class Surroundings:
     owners: Mapping[str, str] = field(default_factory=dict)
     #: hosts that any campaign keeps, this one included; collected only for campaigns that keep budgets
     away: tuple[Away, ...] = ()
+    #: how many hosts may be away at a time whatever a campaign says, by the control plane's settings; None = no limit
+    fleet_budget: int | None = None
     #: kill switches for this campaign: those that hold, and those released since it was started
     switches: tuple[Switch, ...] = ()
     #: quarantines of this campaign's hosts: those that hold, and those released since it was started

@@ -125,7 +125,7 @@ def _headline(campaign: Campaign, now: datetime, around: Surroundings) -> str:
     held = brakes(campaign, now, around).items
     if held:
         return f"no new host is started: {'; '.join(brake.text for brake in held)}"
-    return f"it is going on: wave {campaign.wave} of {campaign.waves}"
+    return f"it is going on: {campaign.policy.called(campaign.wave)} of {campaign.waves}"
 
 
 def _pause_age(campaign: Campaign, now: datetime) -> str:

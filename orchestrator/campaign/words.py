@@ -80,16 +80,23 @@ def words(campaign: Campaign) -> tuple[str, ...]:
 def _waves(campaign: Campaign) -> Iterator[str]:
     """One line a wave; waves in a row that read the same share a line."""
     sizes = Counter(run.wave for run in campaign.runs)
-    texts = [(number, wave_words(campaign, number, sizes[number])) for number in range(1, campaign.waves + 1)]
-    for text, group in groupby(texts, key=lambda item: item[1]):
-        numbers = [number for number, _ in group]
-        one = len(numbers) == 1
-        yield f"wave {numbers[0]}: {text}" if one else f"waves {numbers[0]} to {numbers[-1]}: {text} (each)"
+    name = campaign.policy.name_of
+    texts = [
+        (number, name(number), wave_words(campaign, number, sizes[number]))
+        for number in range(1, campaign.waves + 1)
+    ]
+    for (called, text), group in groupby(texts, key=lambda item: item[1:]):
+        numbers = [number for number, _, _ in group]
+        if len(numbers) == 1:
+            yield f"{campaign.policy.called(numbers[0])}: {text}"
+        else:
+            words = f" ({called})" if called else ""
+            yield f"waves {numbers[0]} to {numbers[-1]}{words}: {text} (each)"
 
 
 def wave_words(campaign: Campaign, number: int, hosts: int) -> str:
     """A wave of so many hosts: "12 hosts, 4 at a time; stops at the 2nd failure; up to 3 more may be changing then"."""
-    together = min(hosts, campaign.policy.parallelism)
+    together = min(hosts, campaign.policy.slots(number))
     parts = [f"{plural(hosts, 'host')}, {together} at a time"]
     rules = [
         rule for rule in campaign.policy.stop_rules if rule.scope is Scope.WAVE and applies(rule, number)
@@ -179,7 +186,7 @@ def _campaign_rules(campaign: Campaign) -> Iterator[str]:
         hosts = sum(run.wave > 0 and applies(rule, run.wave) for run in campaign.runs)
         if not hosts:
             continue
-        together = min(hosts, campaign.policy.parallelism)
+        together = min(hosts, max(campaign.policy.slots(wave) for wave in range(1, campaign.waves + 1)))
         said = rule_words(rule, hosts)
         over = f"; up to {together - 1} more may be changing then" if said and together > 1 else ""
         yield f"campaign: {said or 'no number of failures stops it'} (of {plural(hosts, 'host')}){over}"
@@ -215,6 +222,11 @@ def _rollbacks(policy: RolloutPolicy) -> Iterator[str]:
     yield from control_words(policy)
     if policy.rollback_delay_s:
         yield f"pause between two rollbacks: {policy.rollback_delay_s:g} s"
+    if policy.rollback_monitor_s:
+        yield (
+            f"each host that was brought back is watched for {policy.rollback_monitor_s:g} s, "
+            "then compared with its snapshot again"
+        )
     if policy.rollback_on_failure is not StopAction.CONTINUE:
         others = (
             "wait for a person" if policy.rollback_on_failure is StopAction.PAUSE else "are left to a person"

@@ -47,6 +47,14 @@ def _waves(file: CampaignFile) -> Iterator[_Clash]:
         check_waves(tuple(wave.share for wave in file.waves) if file.waves else (REST,))
     except ValueError as error:
         yield _Clash(where=("waves",), what=str(error), fix="The last size repeats by itself.")
+    names = [wave.name for wave in file.waves or ()]
+    for number, name in enumerate(names):
+        if name is not None and name in names[:number]:
+            yield _Clash(
+                where=("waves", number, "name"),
+                what=f"two waves have the name {shown(name)}",
+                fix="A name means one wave; the last wave repeats with its name.",
+            )
 
 
 def _rules(file: CampaignFile) -> Iterator[_Clash]:
@@ -99,13 +107,17 @@ def _times(file: CampaignFile) -> Iterator[_Clash]:
 
 def _budgets(file: CampaignFile) -> Iterator[_Clash]:
     fleet = file.budgets.fleet if file.budgets is not None else None
-    if fleet is None or fleet.percent or file.parallelism is None or file.parallelism <= fleet.value:
+    if fleet is None or fleet.percent:
         return
-    yield _Clash(
-        where=("parallelism",),
-        what=f"parallelism {file.parallelism} is above budgets.fleet {fleet.value:g}",
-        fix="So many hosts could never be away at a time.",
-    )
+    given: list[tuple[tuple[int | str, ...], int | None]] = [(("parallelism",), file.parallelism)]
+    given += [(("waves", number, "parallel"), wave.parallel) for number, wave in enumerate(file.waves or ())]
+    for where, slots in given:
+        if slots is not None and slots > fleet.value:
+            yield _Clash(
+                where=where,
+                what=f"{where[-1]} {slots} is above budgets.fleet {fleet.value:g}",
+                fix="So many hosts could never be away at a time.",
+            )
 
 
 def _reading(file: CampaignFile) -> Iterator[_Clash]:

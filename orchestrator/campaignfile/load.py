@@ -14,7 +14,6 @@ from orchestrator.campaignfile.openings import windows_of
 from orchestrator.campaignfile.overrides import override, put
 from orchestrator.campaignfile.params import check_params
 from orchestrator.campaignfile.schema import CampaignFile
-from orchestrator.campaignfile.unsupported import refuse_unsupported
 from orchestrator.documents.checking import Checked, Loc, check
 from orchestrator.documents.document import MapNode, Text, read_document
 from orchestrator.documents.genre import Genre
@@ -122,7 +121,6 @@ def _check(root: MapNode, problems: Problems, given: GivenParams | None) -> Camp
         "targets": {Text("match"): _text("all")},
     }
     checked = check(root, CampaignFile, problems, unknown_key_fix=_unknown_key_fix, instead=instead)
-    refuse_unsupported(root, problems)
     params: Mapping[str, Any] = {}
     if checked is not None:
         params = _check_further(checked, problems, given)

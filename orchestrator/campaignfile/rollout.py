@@ -28,8 +28,12 @@ class Wave(Record):
         default=None, description="Hosts of the wave."
     )
     percent: values.Percent | None = Field(default=None, description="Percentage of all hosts.")
-    name: values.Word | None = Field(default=None, description="Name of the wave.")
-    parallel: Slots | None = Field(default=None, description="Hosts of the wave changing at a time.")
+    name: values.Word | None = Field(
+        default=None, description="What people call it, in plans and on screens."
+    )
+    parallel: Slots | None = Field(
+        default=None, description="Hosts of the wave changing at a time, instead of parallelism."
+    )
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -1,8 +1,4 @@
-"""What a campaign file may contain, as models that check it and export its JSON Schema.
-
-Options stand here as soon as their meaning is settled; those the engine does not carry out yet are listed in
-`unsupported.py` and refused.
-"""
+"""What a campaign file may contain, as models that check it and export its JSON Schema."""
 
 from __future__ import annotations
 

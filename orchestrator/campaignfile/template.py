@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.campaignfile.unsupported import UNSUPPORTED
 from tasks.catalog import AnyProcedure
 from tasks.model import Kind
 
@@ -38,6 +36,7 @@ targets:
 _CHANGING = """
 # Sizes of the waves: counts, percentages (rounded down, never below one host), rest; the last one repeats.
 waves: [1, 10%, rest]
+# waves: [{{size: 1, name: canary}}, {{size: rest, parallel: 4}}]    # with a name, or hosts changing at a time
 # ramp: {first: 1, factor: 2, most: 40}    # instead of waves: 1, 2, 4, ... hosts
 # order: {by: name}               # or {by: label, label: KEY}, {by: rank, label: KEY}, {by: shuffle, seed: 7}
 # spread: region                  # hosts of one region as far from each other as they can be
@@ -60,6 +59,7 @@ rollback:
   failed_hosts: true              # a host that was changed and then failed is brought back
   parallelism: 1
   control_hosts: 2                # untouched hosts read before: when all of them fail too, a person looks first
+  # monitor: 1m                   # how long each host is watched after it was brought back
 """
 
 _READING = """
@@ -78,9 +78,6 @@ _TAIL = """
 # delivery:                       # patience with hosts that say nothing
 #   {{heartbeat_timeout: 30s, order_ttl: 60s, resend_after: 10s, ask_every: 30s, unknown_grace: 2m, unknown_wait: 10m}}
 # plan: {{expires: 24h}}
-
-# Known to this format and refused in this version:
-{refused}
 """
 
 
@@ -88,19 +85,13 @@ def template(procedure: AnyProcedure) -> str:
     """The text of a campaign file for a procedure."""
     spec = procedure.spec
     reading = spec.kind is Kind.READ_ONLY
-    refused = textwrap.fill(
-        ", ".join(".".join(part for part in path if part != "*") for path in UNSUPPORTED),
-        width=110,
-        initial_indent="#   ",
-        subsequent_indent="#   ",
-    )
     return "".join(
         (
             _HEAD.format(summary=_comment(spec.summary), name=spec.name),
             *(f"{line}\n" for line in _params(procedure)),
             _TARGETS,
             _READING if reading else _CHANGING,
-            _TAIL.format(host=f"{spec.timeout_s:.0f}s", refused=refused),
+            _TAIL.format(host=f"{spec.timeout_s:.0f}s"),
         )
     )
 

@@ -19,6 +19,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
     wish = {
         "waves": _waves(file),
         "parallelism": file.parallelism,
+        **_each_wave(file),
         "delay_s": file.delay,
         "monitor_s": file.monitor,
         "max_failures": None if file.max_failures is None else share_text(file.max_failures),
@@ -26,6 +27,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "rollback_failed": file.rollback.failed_hosts,
         "rollback_parallelism": file.rollback.parallelism,
         "rollback_delay_s": file.rollback.delay,
+        "rollback_monitor_s": file.rollback.monitor,
         "rollback_on_failure": file.rollback.on_failure,
         "control_hosts": file.rollback.control_hosts,
         "timeout_s": file.clocks.host.stop,
@@ -69,6 +71,17 @@ def _waves(file: CampaignFile) -> str | None:
     if file.waves is None:
         return None
     return ",".join(share_text(wave.share) for wave in file.waves)
+
+
+def _each_wave(file: CampaignFile) -> dict[str, Any]:
+    """What single waves are called and how many of their hosts change at a time, one entry for each."""
+    waves = file.waves or ()
+    found: dict[str, Any] = {}
+    if any(wave.parallel is not None for wave in waves):
+        found["wave_parallelism"] = [wave.parallel for wave in waves]
+    if any(wave.name is not None for wave in waves):
+        found["wave_names"] = [wave.name or "" for wave in waves]
+    return found
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _wave(
     glyph, style = _wave_mark(wave)
     settled = sum(host.state in FINAL_HOST for host in wave.hosts)
     line = Text("└─ " if last else "├─ ")
-    line.append(f"{glyph} wave {wave.number}", style=style)
+    line.append(f"{glyph} wave {clean(wave.short)}", style=style)
     line.append(f"   {settled}/{len(wave.hosts)}")
     if wave.state == "running":
         full = round(_BAR * settled / max(1, len(wave.hosts)))

@@ -79,6 +79,9 @@ def body_of(asked: Asked, configured: str, among: Inventory | None = None) -> di
     wish = wish_of(file)
     if "max_failures" in flags:
         wish.pop("stop_rules", None)
+    if "waves" in flags:
+        # what the file says of single waves is said of its own
+        wish = {key: value for key, value in wish.items() if key not in {"wave_parallelism", "wave_names"}}
     wish |= flags
     inventory = among or inventory_of(asked.inventory, configured)
     hosts = chosen(inventory, campaign)

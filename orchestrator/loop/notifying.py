@@ -13,6 +13,7 @@ import structlog
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.occasion import Occasion
+from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import explain
 from orchestrator.loop.outside import surroundings_of
 from orchestrator.screens.sanitize import clean_lines
@@ -40,9 +41,11 @@ def announced(campaign: Campaign, telling: Telling, now: datetime) -> Iterator[L
     )
 
 
-def notifications(reader: Reader, campaign: Campaign, telling: Telling, now: datetime) -> list[Notification]:
+def notifications(
+    reader: Reader, campaign: Campaign, telling: Telling, now: datetime, fleet_budget: int | None
+) -> list[Notification]:
     """The messages, numbered like the lines just written about them."""
-    text = _text(campaign, reader, now)
+    text = _text(campaign, now, surroundings_of(reader, campaign, fleet_budget))
     first = reader.last_seq() - len(telling) + 1
     return [
         Notification(
@@ -70,8 +73,7 @@ def _message(campaign: Campaign, seq: int, occasion: Occasion, text: str, now: d
     }
 
 
-def _text(campaign: Campaign, reader: Reader, now: datetime) -> str:
-    around = surroundings_of(reader, campaign)
+def _text(campaign: Campaign, now: datetime, around: Surroundings) -> str:
     try:
         lines = explain(campaign, now, around).lines
     except Exception:

@@ -25,11 +25,18 @@ class Outside:
     switches: tuple[Switch, ...] = ()
     #: those that hold
     quarantines: tuple[Quarantine, ...] = ()
+    #: hosts that may be away at a time, by the control plane's settings
+    fleet_budget: int | None = None
 
     @classmethod
-    def read(cls, reader: Reader) -> Outside:
+    def read(cls, reader: Reader, fleet_budget: int | None = None) -> Outside:
         """Read it."""
-        return cls(leases=reader.leases(), switches=reader.switches(), quarantines=reader.quarantines())
+        return cls(
+            leases=reader.leases(),
+            switches=reader.switches(),
+            quarantines=reader.quarantines(),
+            fleet_budget=fleet_budget,
+        )
 
     def around(self, campaign: Campaign) -> Surroundings:
         """Give the part of it that concerns a campaign; reading is held up by kill switches only."""
@@ -47,6 +54,7 @@ class Outside:
         return Surroundings(
             blocked=frozenset(others),
             owners=others,
+            fleet_budget=self.fleet_budget,
             switches=switches,
             quarantines=concerning(self.quarantines, campaign),
         )
@@ -62,16 +70,16 @@ class Outside:
             raise Conflict("A host was quarantined or released meanwhile; it is decided again")
 
 
-def surroundings_of(reader: Reader, campaign: Campaign) -> Surroundings:
+def surroundings_of(reader: Reader, campaign: Campaign, fleet_budget: int | None) -> Surroundings:
     """Give what the campaign must know to decide; a campaign that is over needs to know nothing."""
-    return with_details(reader, campaign, Outside.read(reader).around(campaign))
+    return with_details(reader, campaign, Outside.read(reader, fleet_budget).around(campaign))
 
 
 def with_details(reader: Reader, campaign: Campaign, around: Surroundings) -> Surroundings:
-    """Add what only campaigns with budgets or clocks must know: who is away, and what was released meanwhile."""
+    """Add what is needed only where there are budgets or clocks: who is away, and what was released meanwhile."""
     if campaign.kind is Kind.READ_ONLY or campaign.state in FINAL_CAMPAIGN:
         return around
-    if keeps_budgets(campaign):
+    if keeps_budgets(campaign, around):
         around = replace(around, away=reader.away())
     if campaign.policy.clocks != Clocks():
         past = reader.quarantines(campaign.started_at)

@@ -76,8 +76,9 @@ class Reconciler:
         now: Callable[[], datetime],
         bulletin: Bulletin | None = None,
         ask: Callable[[Sequence[GateQuestion]], None] | None = None,
+        fleet_budget: int | None = None,
     ) -> None:
-        """Work on `store` while `lead` is held."""
+        """Work on `store` while `lead` is held; no more than `fleet_budget` hosts are away at a time."""
         self._store = store
         self._lead = lead
         self._outbox = outbox
@@ -89,6 +90,7 @@ class Reconciler:
         self.inbox = Inbox(self.wake)
         self.gate_answers = GateAnswers(self.wake)
         self._ask = ask
+        self._fleet_budget = fleet_budget
         self._cache: dict[str, Campaign] = {}
         #: campaigns whose open orders were looked at since this process began to lead
         self._rechecked: set[str] = set()
@@ -179,7 +181,7 @@ class Reconciler:
                 found = reader.load(own)
                 if found is not None:
                     self._cache[own] = found
-            outside = Outside.read(reader)
+            outside = Outside.read(reader, self._fleet_budget)
         for own in [own for own in self._cache if own not in heads and own not in reports]:
             del self._cache[own]
         return outside
@@ -213,7 +215,7 @@ class Reconciler:
     def _reload(self, campaign_id: str) -> Outside:
         with self._store.read() as reader:
             found = reader.load(campaign_id)
-            outside = Outside.read(reader)
+            outside = Outside.read(reader, self._fleet_budget)
         if found is None:
             self._cache.pop(campaign_id, None)
         else:
@@ -241,7 +243,7 @@ class Reconciler:
 
     def _advance(self, campaign: Campaign, items: Sequence[Item], outside: Outside) -> float:
         now = self._now()
-        turn = Turn(before=campaign, after=campaign, now=now)
+        turn = Turn(before=campaign, after=campaign, now=now, fleet_budget=self._fleet_budget)
         reports = [item.received for item in items if isinstance(item.received, Report)]
         if campaign.state is CampaignState.PLANNING:
             plan_turn(self._store, turn, reports)
@@ -313,7 +315,7 @@ class Reconciler:
         around = outside.around(campaign)
         note_switches(turn, self._thrown.get(campaign.id, ()), around.thrown)
         note_blocked(turn, self._blocked.get(campaign.id, frozenset()), around, outside)
-        if not keeps_budgets(campaign) and campaign.policy.clocks == Clocks():
+        if not keeps_budgets(campaign, around) and campaign.policy.clocks == Clocks():
             return around
         # read now: another campaign may have started hosts in this very tick
         with self._store.read() as reader:

@@ -62,6 +62,8 @@ class Turn:
     before: Campaign
     after: Campaign
     now: datetime
+    #: hosts that may be away at a time, by the control plane's settings
+    fleet_budget: int | None = None
     log: list[LogEntry] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
@@ -313,7 +315,7 @@ def commit(turn: Turn, writer: Writer) -> Campaign:
     turn.log += announced(turn.after, telling, turn.now)
     saved = writer.save(turn.before, turn.after, turn.log)
     if telling:
-        writer.put_notifications(notifications(writer, saved, telling, turn.now))
+        writer.put_notifications(notifications(writer, saved, telling, turn.now, turn.fleet_budget))
     writer.take_leases(turn.leases)
     writer.release_leases(saved.id, [*released(turn), *turn.freed])
     if turn.identities:

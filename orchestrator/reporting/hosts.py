@@ -38,7 +38,7 @@ def hosts_section(view: CampaignView) -> Iterator[Element]:
         ),
     )
     rows = [
-        _row(wave.number, host, steps=every or host.state not in _WELL)
+        _row(wave.short, host, steps=every or host.state not in _WELL)
         for wave in view.waves
         for host in wave.hosts
     ]
@@ -49,14 +49,14 @@ def _heading(name: str, *, number: bool) -> Element:
     return node("th", {"scope": "col"} | ({"class": "number"} if number else {}), name)
 
 
-def _row(wave: int, host: HostView, *, steps: bool) -> Element:
+def _row(wave: str, host: HostView, *, steps: bool) -> Element:
     more = list(_details(host)) if steps else []
     what = what_of(host).plain or "nothing to tell"
     told = node("details", {}, node("summary", {}, what), *more) if more else what
     return node(
         "tr",
         {},
-        node("td", {"class": "number"}, str(wave or "-")),
+        node("td", {"class": "number"}, wave),
         node("th", {"scope": "row"}, host.host),
         node("td", {}, badge(HOST_MARKS[host.state])),
         node("td", {"class": "number"}, clock(seconds_of(host))),

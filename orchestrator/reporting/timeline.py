@@ -120,7 +120,7 @@ def _row(wave: WaveView, bars: Sequence[Bar], scale: Scale, y: float) -> Iterato
         for state in COUNT_ORDER
         if state in states
     )
-    name = f"wave {wave.number}" if wave.number else "in no wave"
+    name = f"wave {clean(wave.short)}" if wave.number else "in no wave"
     yield _text(_MARGIN, y + 12, f"{name}: {counts}")
     for index, bar in enumerate(bars):
         left, top = scale.x(bar.since), y + _TEXT + index * _BAR

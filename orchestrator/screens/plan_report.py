@@ -24,9 +24,9 @@ def plan(view: CampaignView, *, details: bool = False) -> RenderableType:
     for wave in view.waves:
         if wave.number:
             table.add_row(
-                str(wave.number),
+                plain(wave.short),
                 str(len(wave.hosts)),
-                str(min(view.policy.parallelism, len(wave.hosts))),
+                str(min(wave.parallelism, len(wave.hosts))),
                 _actions(wave.hosts),
                 str(sum(len(_draft(host).get("containers_at_risk") or ()) for host in wave.hosts)),
                 _reclaim(wave.hosts),

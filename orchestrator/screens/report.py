@@ -72,7 +72,8 @@ def headline(view: CampaignView, now: datetime) -> Text:
     )
     highest = max((wave.number for wave in view.waves), default=0)
     if highest and not view.final and view.wave:
-        line.append(f"   wave {view.wave}/{highest}")
+        name = next((wave.name for wave in view.waves if wave.number == view.wave), "")
+        line.append(f"   wave {view.wave}/{highest}{f' ({clean(name)})' if name else ''}")
     line.append(f"   {view.totals.finished}/{view.totals.hosts} hosts")
     seconds = elapsed(view, now)
     if seconds is not None:
@@ -129,15 +130,20 @@ def _table(view: CampaignView) -> Table:
     for name in ("WAVE", "HOST", "STATE", "RESULT", "TIME"):
         table.add_column(name, justify="right" if name in {"WAVE", "TIME"} else "left", overflow="fold")
     hosts = [(wave.number, host) for wave in view.waves for host in wave.hosts]
+    shorts = {wave.number: wave.short for wave in view.waves}
     if len(hosts) <= LINES:
         for number, host in hosts:
             table.add_row(
-                str(number or "-"), plain(host.host), state_of(host), what_of(host), clock(seconds_of(host))
+                plain(shorts[number]),
+                plain(host.host),
+                state_of(host),
+                what_of(host),
+                clock(seconds_of(host)),
             )
         return table
     for number, names, example in _groups(hosts):
         shown = ", ".join(names[:4]) + (f" … ({len(names)} hosts)" if len(names) > 4 else "")
-        table.add_row(str(number or "-"), plain(shown), state_of(example), what_of(example), "")
+        table.add_row(plain(shorts[number]), plain(shown), state_of(example), what_of(example), "")
     return table
 
 

@@ -183,6 +183,8 @@ def _waves(campaign: Campaign, *, full: bool) -> list[WaveView]:
     return [
         WaveView(
             number=number,
+            name=campaign.policy.name_of(number),
+            parallelism=campaign.policy.slots(number) if number else 0,
             state=_wave_state(campaign, number, runs),
             hosts=[host_view(run, full=full) for run in runs],
         )

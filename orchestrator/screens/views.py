@@ -88,9 +88,18 @@ class WaveView(View):
     """Hosts that go together; number 0 holds those no wave has to touch (already right, left out, unreachable)."""
 
     number: int
+    #: what people call it; "" when it has no name
+    name: str = ""
+    #: hosts of it changing at the same time
+    parallelism: int = 0
     #: waiting | running | done
     state: str
     hosts: list[HostView]
+
+    @property
+    def short(self) -> str:
+        """Its number and name: "1 canary"; "-" for hosts in no wave."""
+        return f"{self.number or '-'} {self.name}".rstrip()
 
 
 class TotalsView(View):

@@ -42,6 +42,7 @@ class Reading:
         bulletin: Bulletin,
         cached: Callable[[str], Campaign | None] = lambda _campaign_id: None,
         health: Callable[[], Mapping[str, Any]] = dict,
+        fleet_budget: int | None = None,
     ) -> None:
         """Answer from what `store` holds."""
         self._store = store
@@ -50,6 +51,7 @@ class Reading:
         self._bulletin = bulletin
         self._shelf = Shelf(cached)
         self._health = health
+        self._fleet_budget = fleet_budget
 
     def campaign(self, reference: str) -> Campaign:
         """Give a campaign by id, or by a beginning of it that no other has."""
@@ -123,7 +125,7 @@ class Reading:
     def around(self, campaign: Campaign) -> Surroundings:
         """Give what the campaign knows of the world outside itself, as its next turn will see it."""
         with self._store.read() as reader:
-            return surroundings_of(reader, campaign)
+            return surroundings_of(reader, campaign, self._fleet_budget)
 
     def wait(self, campaign_id: str, after_seq: int, timeout_s: float) -> bool:
         """Return as soon as the campaign's log has a line after that number, at the latest after that time."""

@@ -59,9 +59,12 @@ class Service(Reading):
         new_id: Callable[[], str] = new_campaign_id,
         health: Callable[[], Mapping[str, Any]] = dict,
         channels: Collection[str] = (),
+        fleet_budget: int | None = None,
     ) -> None:
         """Serve what `store` holds; ring `wake` when there is something to do; `channels` are those there are."""
-        super().__init__(store, lead, now=now, bulletin=bulletin, cached=cached, health=health)
+        super().__init__(
+            store, lead, now=now, bulletin=bulletin, cached=cached, health=health, fleet_budget=fleet_budget
+        )
         self._wake = wake
         self._new_id = new_id
         self._channels = channels
@@ -230,7 +233,7 @@ class Service(Reading):
         self._changed()
 
     def _observe(self, writer: Writer, campaign: Campaign, event: Event, now: datetime) -> Campaign:
-        turn = Turn(before=campaign, after=campaign, now=now)
+        turn = Turn(before=campaign, after=campaign, now=now, fleet_budget=self._fleet_budget)
         observe_event(turn, event)
         return commit(turn, writer)
 

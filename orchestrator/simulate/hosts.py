@@ -78,7 +78,7 @@ class SimHost:
         if order.mode is Mode.PLAN:
             return self.say(order, ReportKind.RESULT, self.dry_run), None
         if order.mode is Mode.CHECK:
-            return self.say(order, ReportKind.RESULT, self._checked()), None
+            return self.say(order, ReportKind.RESULT, self._checked(order)), None
         known = self.journal.get(order.attempt_id)
         if known is not None:
             return self._known(order, known)
@@ -168,7 +168,9 @@ class SimHost:
             return _failed("E_STEP_FAILED", changed=how is How.DIRTY)
         return HostResult(outcome=Outcome.CHANGED, changed=True)
 
-    def _checked(self) -> HostResult:
+    def _checked(self, order: Order) -> HostResult:
+        if order.undo_of is not None and self.sound:
+            return HostResult(outcome=Outcome.UNDONE, data={"differences": ()})
         return HostResult(outcome=Outcome.OK) if self.sound else _failed("E_VERIFY_FAILED", changed=False)
 
     def say(

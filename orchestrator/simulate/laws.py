@@ -113,7 +113,9 @@ def _forward_only(was: HostRun, run: HostRun) -> Found:
     a, b = was.state, run.state
     left = a in FINAL_HOSTS and b is not a and not (a is _S.SUCCEEDED and b in _BACK | {_S.UNKNOWN})
     unsoaked = a is _S.SOAKING and b in {_S.PENDING, _S.ORDERED, _S.RUNNING, _S.VERIFYING, _S.SKIPPED}
-    unrolled = a is _S.ROLLING_BACK and b not in _BACK | {_S.UNKNOWN}
+    # brought back, and watched for a while
+    watched = b is _S.SOAKING and run.attempt is not None and run.attempt.undo and not is_open(run.attempt)
+    unrolled = a is _S.ROLLING_BACK and b not in _BACK | {_S.UNKNOWN} and not watched
     idle = a is not _S.PENDING and b is _S.ORDERED and len(run.attempts) == len(was.attempts) and a is not b
     if left or unsoaked or unrolled or idle:
         yield Violation(law=Law.FORWARD, detail=f"{name}: {a} became {b}")
@@ -151,10 +153,8 @@ def _slots(before: Campaign, after: Campaign, *, ordered: bool) -> Found:
             for was, run in zip(before.runs, after.runs, strict=True)
             if run.state is _S.UNKNOWN and was.state is _S.UNKNOWN
         }
-    if len(open_) > after.policy.parallelism:
-        yield Violation(
-            law=Law.SLOTS, detail=f"{len(open_)} of {after.policy.parallelism}: {sorted(open_)[:5]}"
-        )
+    if len(open_) > after.slots:
+        yield Violation(law=Law.SLOTS, detail=f"{len(open_)} of {after.slots}: {sorted(open_)[:5]}")
 
 
 def _may_start(before: Campaign, after: Campaign, started: list[HostRun]) -> Found:

@@ -29,6 +29,7 @@ def serve(settings: Settings) -> None:
         broker_url=settings.broker_url.reveal(),
         now=utc_now,
         channels=channels_of(settings.notify_channels),
+        fleet_budget=int(settings.fleet_budget) if settings.fleet_budget else None,
     )
     plane.start()
     try:

@@ -54,11 +54,6 @@ def params(value: str, *says: str, line: int = 3, procedure: str = "disk.cleanup
     return whole(text, line, *says)
 
 
-def unsupported(option: str, name: str, line: int = ADDED) -> Case:
-    """An option that is sound and not carried out yet."""
-    return added(option, f"the option {name} is not supported in this version", line=line)
-
-
 def reading(option: str, *says: str, line: int = ADDED) -> Case:
     """An option that means nothing where nothing is changed."""
     text = HEAD.replace("disk.cleanup", "health.check").replace("params: {preset: safe}", "params: {}")
@@ -479,15 +474,19 @@ GATES = [
     added("gates: [{kind: health, failures: -1}]", 'failures "-1"', "from 0 to 1000"),
 ]
 
-NOT_YET = [
+MORE = [
     match("all, allow_empty: maybe", '"maybe" is neither true nor false'),
-    unsupported("waves: [{hosts: 1, name: canary}]", "waves.name"),
-    unsupported("waves: [{hosts: 1, parallel: 2}]", "waves.parallel"),
     added("stop_rules: [{tolerate: 0, scope: label, label: region, action: rollback}]", "how far"),
-    unsupported("rollback: {monitor: 1m}", "rollback.monitor"),
+    added("waves: [{hosts: 1, name: a b}]", '"a b" is not a word of letters'),
+    added("waves: [{hosts: 1, name: ''}]", '"" is not a word of letters'),
+    added("waves: [{hosts: 1, name: eu}, {size: rest, name: eu}]", 'two waves have the name "eu"'),
+    added("waves: [{hosts: 1, parallel: 0}]", 'parallelism "0"', "from 1 to 1000"),
+    added("waves: [{hosts: 1, parallel: 10%}]", 'parallelism "10%"'),
+    added("waves: [{size: rest, parallel: 4}]\nbudgets: {fleet: 3}", "parallel 4 is above budgets.fleet 3"),
+    added("rollback: {monitor: -1s}", 'monitor "-1s"'),
 ]
 
-CASES = [*FILES, *KEYS, *TARGETS, *PARAMS, *WAVES, *GOING, *RULES, *LIMITS, *WINDOWS, *GATES, *NOT_YET]
+CASES = [*FILES, *KEYS, *TARGETS, *PARAMS, *WAVES, *GOING, *RULES, *LIMITS, *WINDOWS, *GATES, *MORE]
 
 
 def written(tmp_path: Path, case: Case) -> Path:

@@ -71,10 +71,12 @@ class Control:
         hosts: ScriptedHosts | None = None,
         clock: Clock | None = None,
         channels: tuple[str, ...] = (),
+        fleet_budget: int | None = None,
     ) -> None:
         """Begin to lead."""
         self.store = store
         self.channels = channels
+        self.fleet_budget = fleet_budget
         self.hosts = hosts or ScriptedHosts()
         self.clock = clock or Clock()
         self._names = count(1)
@@ -95,6 +97,7 @@ class Control:
             now=self.clock,
             bulletin=bulletin,
             ask=self.questions.extend,
+            fleet_budget=self.fleet_budget,
         )
         assert self.lead.ensure()
         ids = (f"ctest{number:04}" for number in self._names)
@@ -107,6 +110,7 @@ class Control:
             cached=self.reconciler.cached,
             new_id=lambda: next(ids),
             channels=self.channels,
+            fleet_budget=self.fleet_budget,
         )
 
     def _outbox(self) -> Outbox:

@@ -27,6 +27,10 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
         rollback_parallelism=3,
         control_hosts=0,
         quorum="compose",
+        rollback_monitor_s=45,
+        waves="1,rest",
+        wave_parallelism=[None, 7],
+        wave_names=["canary", ""],
         timeout_s=60,
         ttl_s=3600,
         delivery={"max_attempts": 1, "order_ttl_s": 30},
@@ -44,6 +48,9 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
     assert (request.policy.rollback_failed, request.policy.rollback_parallelism) == (False, 3)
     assert request.policy.control_hosts == 0
     assert request.policy.quorum is Quorum.COMPOSE
+    assert request.policy.rollback_monitor_s == 45.0
+    assert [request.policy.slots(wave) for wave in (1, 2)] == [1, 7]
+    assert [request.policy.called(wave) for wave in (1, 2)] == ["wave 1 (canary)", "wave 2"]
     assert (request.policy.max_attempts, request.policy.order_ttl_s) == (1, 30.0)
     assert request.policy.max_orders == 3
     assert (request.timeout_s, request.ttl_s) == (60.0, 3600.0)
@@ -69,6 +76,11 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
         {"rollback_failed": "yes"},
         {"rollback_parallelism": 0},
         {"rollback_parallelism": 1001},
+        {"rollback_monitor_s": -1},
+        {"wave_parallelism": [2]},
+        {"waves": "1,rest", "wave_parallelism": [0, 1]},
+        {"waves": "1,rest", "wave_names": ["a b", ""]},
+        {"waves": "1,rest", "wave_names": ["a", "a"]},
         {"timeout_s": 0},
         {"timeout_s": 10**9},
         {"ttl_s": 0.5},

@@ -86,7 +86,9 @@ class Fleet:
         self.delivered.append(letter)
         ids: dict[str, Any] = {"host": letter.host, "attempt_id": letter.attempt_id, "epoch": letter.epoch}
         if letter.mode is Mode.CHECK:
-            result = OK if host.sound else failed(changed=False, code="E_VERIFY_FAILED")
+            asked = host.journal.get(letter.attempt_id)
+            good = UNDONE if asked is not None and asked.undo else OK
+            result = good if host.sound else failed(changed=False, code="E_VERIFY_FAILED")
             self.reports.append(Rechecked(**ids, result=result))
             return
         entry = host.journal.get(letter.attempt_id)
@@ -169,7 +171,7 @@ class Fleet:
     def _undone(host: SimHost, how: How) -> HostResult:
         host.returns += 1
         if how in {How.OK, How.ALREADY_RIGHT}:
-            host.changed = False
+            host.changed, host.sound = False, True
             return UNDONE
         return replace(failed(changed=True), error=failed(changed=True, code="E_ROLLBACK_FAILED").error)
 

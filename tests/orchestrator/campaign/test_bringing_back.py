@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.events import Dispatch, ResumeAsked
+from orchestrator.campaign.events import Dispatch, Recheck, ResumeAsked, RollbackAsked
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.remarks import brake_lines
@@ -14,7 +14,8 @@ from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.words import words
 from tasks.model import Kind
-from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, World, failed, planned
+from tasks.result import HostResult
+from tests.orchestrator.campaign.worlds import CHANGED, OK, UNDONE, World, failed, planned
 
 BROKEN = failed(changed=True, code="E_ROLLBACK_FAILED")
 
@@ -106,3 +107,73 @@ def test_the_plan_says_how_it_brings_hosts_back() -> None:
     said = words(planned(3, rollback_delay_s=30.0, rollback_on_failure=StopAction.PAUSE))
     assert "pause between two rollbacks: 30 s" in said
     assert any(line.endswith("and the other rollbacks wait for a person") for line in said)
+
+
+def test_a_host_is_watched_after_it_was_brought_back_and_compared_once_more() -> None:
+    world = turned_back(rollback_monitor_s=60.0)
+    for name in ("h1", "h2", "h3", "h4"):
+        world.end(name, UNDONE)
+    assert not world.run(seconds=59)
+    assert set(world.states().values()) == {HostState.SOAKING}
+    assert world.state() is CampaignState.ROLLING_BACK, (
+        "nothing is called rolled back before its watch is over"
+    )
+    assert [action.host for action in world.run(seconds=1) if isinstance(action, Recheck)] == [
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+    ]
+    for name in ("h1", "h2", "h3", "h4"):
+        world.recheck(name, UNDONE)
+    world.run()
+    assert set(world.states().values()) == {HostState.ROLLED_BACK}
+    assert world.state() is CampaignState.ROLLED_BACK
+
+
+@pytest.mark.parametrize("said", [BROKEN, OK, CHANGED], ids=["differs", "no comparison", "a change"])
+def test_a_host_that_breaks_while_it_is_watched_is_a_rollback_that_failed(said: HostResult) -> None:
+    world = turned_back(rollback_monitor_s=60.0, rollback_delay_s=1.0, rollback_on_failure=StopAction.PAUSE)
+    world.end("h4", UNDONE)
+    world.run(seconds=30)
+    assert world.undos() == ["h4", "h1"], "its watch holds up no other rollback"
+    world.end("h1", UNDONE)
+    world.run(seconds=31)
+    world.recheck("h4", said)
+    assert world.states()["h4"] is HostState.NEEDS_HUMAN
+    assert world.host("h4").changed
+    assert [name for name in world.undos() if name == "h4"] == ["h4"], "a rollback is never rolled back"
+    (line, *_) = brake_lines(world.campaign, world.now)
+    assert line.startswith("the rollback of h4 failed")
+
+
+def test_a_host_that_goes_dark_while_it_is_watched_leaves_the_rollback_incomplete() -> None:
+    world = turned_back(rollback_monitor_s=60.0)
+    for name in ("h1", "h2", "h3", "h4"):
+        world.end(name, UNDONE)
+    world.run(seconds=60)
+    for name in ("h1", "h2", "h3"):
+        world.recheck(name, UNDONE)
+    world.run(seconds=31)
+    assert world.states()["h4"] is HostState.UNKNOWN
+    world.run(seconds=1000)
+    assert world.state() is CampaignState.ROLLBACK_INCOMPLETE
+
+
+def test_an_abort_while_it_is_watched_neither_ends_the_watch_nor_undoes_it_again() -> None:
+    world = turned_back(rollback_monitor_s=60.0)
+    world.end("h1", UNDONE)
+    world.abort()
+    world.see(RollbackAsked(by="ann"))
+    world.run(seconds=61)
+    assert world.states()["h1"] is HostState.SOAKING
+    world.recheck("h1", UNDONE)
+    assert world.states()["h1"] is HostState.ROLLED_BACK
+    assert world.undos().count("h1") == 1
+
+
+def test_the_plan_says_how_long_it_watches_what_it_brought_back() -> None:
+    assert (
+        "each host that was brought back is watched for 60 s, then compared with its snapshot again"
+        in words(planned(3, rollback_monitor_s=60.0))
+    )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.disruption import open_ledger
+from orchestrator.campaign.events import Dispatch
 from orchestrator.campaign.policy import check_policy, make_policy
 from orchestrator.campaign.rollout import Budgets, LabelBudget, Share, StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
@@ -56,6 +57,45 @@ def test_a_host_without_the_label_is_bound_by_the_fleet_only() -> None:
     world = World(planned(plain, waves="all", parallelism=3, tune={"budgets": budgets}))
     world.run()
     assert world.ordered() == ["p0", "p1"]
+
+
+@pytest.mark.parametrize(
+    ("own", "for_all", "started", "said"),
+    [
+        (None, 1, 1, "budget of the fleet (fleet_budget of the control plane): 1 of 1"),
+        (
+            Budgets(fleet=Share(value=3)),
+            2,
+            2,
+            "budget of the fleet (fleet_budget of the control plane): 2 of 2",
+        ),
+        (Budgets(fleet=Share(value=1)), 2, 1, "budget of the fleet: 1 of 1"),
+        (Budgets(fleet=Share(value=2)), 2, 2, "budget of the fleet: 2 of 2"),
+        (ONE_A_RACK, 1, 1, "budget of the fleet (fleet_budget of the control plane): 1 of 1"),
+        (ONE_A_RACK, 9, 2, "budget of rack=a: 1 of 1"),
+    ],
+)
+def test_of_two_limits_of_the_fleet_the_stricter_one_wins_and_is_named(
+    own: Budgets | None, for_all: int, started: int, said: str
+) -> None:
+    world = World(planned(RACKS, waves="all", parallelism=4, tune={"budgets": own}))
+    world.around = Surroundings(fleet_budget=for_all)
+    world.run()
+    assert len(world.ordered()) == started
+    assert any(said in line for line in explain(world.campaign, world.now, world.around).lines)
+
+
+def test_the_limit_of_the_fleet_counts_hosts_of_other_campaigns_and_holds_no_reader() -> None:
+    away = (Away(host="old", campaign="c9", labels={}),)
+    around = Surroundings(fleet_budget=1)
+    world = World(planned(RACKS, waves="all", parallelism=4))
+    world.around = around
+    assert not [action for action in world.tick(away=away) if isinstance(action, Dispatch)]
+    assert world.tick(), "it goes on when the other campaign's host is well again"
+    reader = World(planned(RACKS, kind=Kind.READ_ONLY))
+    reader.around = around
+    reader.tick(away=away)
+    assert len(reader.ordered()) == 4
 
 
 def test_healthy_hosts_go_back_one_by_one_and_failed_ones_at_once() -> None:

@@ -99,14 +99,21 @@ class CampaignMachine(RuleBasedStateMachine):
         rollback_failed=st.booleans(),
         rollback_parallelism=st.integers(min_value=1, max_value=3),
         rollback_delay_s=st.sampled_from([0.0, 0.0, 20.0]),
+        rollback_monitor_s=st.sampled_from([0.0, 0.0, 15.0]),
+        first_wave=st.sampled_from([None, None, 1, 3]),
         rollback_on_failure=st.sampled_from([StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT]),
         control_hosts=st.sampled_from([0, 0, 1, 3]),
         gates=st.sampled_from([(), (), _GATES[:1], _GATES]),
         script=st.lists(st.sampled_from([How.OK, How.OK, How.OK, *How]), min_size=1, max_size=12),
     )
-    def begin(self, count: int, script: list[How], gates: tuple[Gate, ...], **policy: Any) -> None:
+    def begin(
+        self, count: int, script: list[How], gates: tuple[Gate, ...], first_wave: int | None, **policy: Any
+    ) -> None:
         """Start a campaign under any policy, on hosts whose work ends as the script says."""
         self.script = itertools.cycle(script)
+        if first_wave is not None:
+            others = (None,) * policy["waves"].count(",")
+            policy["wave_parallelism"] = (first_wave, *others)
         self.campaign = planned(count, tune={"unknown_wait_s": 300.0, "gates": gates}, **policy)
         self.fleet = Fleet([run.host.name for run in self.campaign.runs])
         self.hosts = frozenset(self.fleet.hosts)
@@ -508,7 +515,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @invariant()
     def i1_at_most_parallelism_attempts_are_in_flight(self) -> None:
-        assert len(in_flight(self.campaign)) <= self.campaign.policy.parallelism
+        assert len(in_flight(self.campaign)) <= self.campaign.slots
 
     @invariant()
     def i3_a_host_has_at_most_one_attempt_in_flight_here_and_in_its_own_journal(self) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from orchestrator.campaignfile.load import load_campaign_file
 from orchestrator.campaignfile.schema import CampaignFile
-from orchestrator.campaignfile.unsupported import UNSUPPORTED
 
 TEXT = (Path(__file__).parents[3] / "docs/campaign-file.md").read_text()
 
@@ -21,18 +20,11 @@ def test_the_example_is_valid(tmp_path: Path) -> None:
 
 def test_every_supported_key_has_its_line() -> None:
     table = TEXT.partition("## Options")[2].partition("\n## ")[0]
-    refused = {path[0] for path in UNSUPPORTED if len(path) == 1}
     named = {name.partition(".")[0] for name in re.findall(r"`([a-z_.]+)`", table)}
-    assert set(CampaignFile.model_fields) - refused <= named
+    assert set(CampaignFile.model_fields) <= named
     keys = {
         key.partition(".")[0]
         for line in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
         for key in re.findall(r"`([a-z_.]+)`", line)
     }
     assert keys <= set(CampaignFile.model_fields)
-
-
-def test_the_refused_options_are_those_of_the_list() -> None:
-    section = TEXT.partition("## Known and refused")[2].partition("\n## ")[0]
-    written = [name for name in re.findall(r"`([a-z_.]+)`", section) if not name.startswith("orchestrator")]
-    assert written == [".".join(part for part in path if part != "*") for path in UNSUPPORTED]

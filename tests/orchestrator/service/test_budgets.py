@@ -70,3 +70,16 @@ def test_a_host_left_to_a_person_uses_the_budget_of_later_campaigns_until_it_is_
     control.service.release_host("web-1", "anna", "it is well again")
     control.run(second, _final)
     assert control.states(second)["web-2"] == "SUCCEEDED"
+
+
+def test_campaigns_without_budgets_of_their_own_share_the_limit_of_the_settings(store: Store) -> None:
+    control = Control(store, fleet_budget=1)
+    first, second = control.apply(("db-1",)), control.apply(("db-2",))
+    control.tick(2)
+    assert len(control.service.leases()) == 1
+    (line,) = control.service.why(second).brakes
+    assert line.startswith("budget of the fleet (fleet_budget of the control plane): 1 of 1")
+    assert "(db-1)" in line
+    for own in (first, second):
+        control.run(own, _final)
+        assert control.states(own)[""] == "COMPLETE"
