@@ -60,6 +60,8 @@ class Mode(StrEnum):
     CHECK = "check"
     #: bring the host back to the snapshot of an earlier attempt
     UNDO = "undo"
+    #: do no further step of an attempt, whichever worker is at it; one the host does not know yet never starts
+    STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

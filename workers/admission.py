@@ -8,6 +8,7 @@ from enum import StrEnum
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import VERSION, Order
+from workers import outcome
 from workers.host_record import HostRecord, slug
 
 
@@ -84,6 +85,9 @@ def _admit_new(order: Order, record: HostRecord, *, now: float) -> Admission:
             f"{order.host.name} has a kill switch: {record.stop or 'no reason given'}",
             "Remove /var/lib/dockwave/stop on the host when it may be changed again.",
         )
+    if record.halt is not None:
+        stopped = outcome.stopped(order, "before its first step")
+        return _refuse(stopped.code, stopped.message, stopped.hint)
     if order.epoch <= record.epoch:
         return _refuse(
             "E_STALE_EPOCH",

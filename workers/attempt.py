@@ -214,8 +214,8 @@ class Attempt:
         for number, step in enumerate(todo):
             self._say(step.key, done=number, total=len(todo))
             self._check()
+            self._intend(step)
             self._began = True
-            self._write(self._entry(EntryKind.INTENT, key=step.key, intent=step))
             self._record_end(self._effects.apply(step), at_once=not isinstance(step, EngineStep))
             self._stop_on_failed_step()
             if step.replan:
@@ -228,6 +228,14 @@ class Attempt:
         if at_once:
             self._write()
             self._effects.forget(step.key)
+
+    def _intend(self, step: Step) -> None:
+        """Write what is about to be done; between two steps is where an attempt that is to stop does."""
+        intent = self._entry(EntryKind.INTENT, key=step.key, intent=step)
+        if not self._journal.intend([*self._unwritten, intent]):
+            done = sum(item.state is StepState.DONE for item in self._steps)
+            raise outcome.stopped(self.order, f"before {step.title}, {done} steps done")
+        self._unwritten.clear()
 
     def _write(self, *entries: Entry) -> None:
         self._journal.append([*self._unwritten, *entries])

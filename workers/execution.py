@@ -143,6 +143,8 @@ class Execution:
             return self._end(self._look(connection, Attempt.plan))
         if self._order.mode is Mode.CHECK:
             return self._end(self._look(connection, Attempt.recheck))
+        if self._order.mode is Mode.STOP:
+            return self._end(self._halt(connection))
         if find(self._order.procedure).spec.kind is Kind.READ_ONLY:
             self._begin_work()
             return self._end(self._look(connection, Attempt.read_only))
@@ -164,6 +166,18 @@ class Execution:
             if self._order.mode is Mode.PLAN:
                 result = replace(result, outcome=Outcome.SKIPPED)
         return self._identified(result, record)
+
+    def _halt(self, connection: Connection) -> HostResult:
+        """Let no worker do a further step of the attempt; which one is at it does not matter."""
+        journal = Journal(connection, self._order.attempt_id, self._paths)
+        record = journal.read()
+        self._touch()
+        if self._order.machine_id and record.machine_id != self._order.machine_id:
+            refusal = admit(self._order, record, now=time.time())
+            return self._identified(HostResult(outcome=Outcome.SKIPPED, error=refusal.error), record)
+        if record.result is None:
+            journal.halt(f"{self._order.campaign_id} was aborted")
+        return self._identified(HostResult(outcome=Outcome.OK, summary="it does no further step"), record)
 
     def _change(self, connection: Connection, *, patient: bool) -> Report:
         journal = Journal(connection, self._order.attempt_id, self._paths)

@@ -120,6 +120,8 @@ class HostRecord:
     units: tuple[UnitState, ...]
     #: the attempt's entries, torn ones left out
     entries: tuple[Entry, ...]
+    #: why the attempt is to stop, None when it is not
+    halt: str | None = None
 
     @property
     def known(self) -> bool:
@@ -175,6 +177,7 @@ def parse_host_record(data: bytes) -> HostRecord:
             machine_id=values.get("machine", ""),
             epoch=int(values.get("epoch") or 0),
             stop=values.get("stop"),
+            halt=values.get("halt"),
             units=tuple(unit for unit in units if unit is not None),
             entries=tuple(entry for line in journal.splitlines() if (entry := Entry.parse(line))),
         )

@@ -2,8 +2,8 @@
 
 Layout below HostPaths.root (owned by root, 0700): `epoch` is the highest epoch seen; `stop` is the kill switch;
 one directory per attempt holds `order.json`, `before.json` (the snapshot), `journal` (one JSON entry a line,
-appended and fsynced) and `snapshot/` (cached packages and the like). The scripts below are constants; every value
-reaches them as an argument or on standard input, never inside their text.
+appended and fsynced), `halt` (no further step of it is done) and `snapshot/` (cached packages and the like). The
+scripts below are constants; every value reaches them as an argument or on standard input, never inside their text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tasks.connection import Command, Connection
+from tasks.connection import Command, CommandResult, Connection
 from tasks.errors import DockwaveError
 from tasks.wire import Order
 from workers.host_record import Entry, HostRecord, parse_host_record, slug
@@ -39,6 +39,7 @@ printf 'boot %s-%s\\n' "$(cat /proc/sys/kernel/random/boot_id)" "$(cut -d' ' -f2
 printf 'machine %s\\n' "$(cat /etc/machine-id 2>/dev/null)"
 printf 'epoch %s\\n' "$(cat "$1/epoch" 2>/dev/null)"
 [ -e "$1/stop" ] && printf 'stop %s\\n' "$(head -c 200 "$1/stop" | tr -d '\\n')"
+[ -e "$1/attempts/$2/halt" ] && printf 'halt %s\\n' "$(head -c 200 "$1/attempts/$2/halt" | tr -d '\\n')"
 systemctl list-units --all --plain --no-legend --no-pager 'dockwave-*.service' 2>/dev/null | sed 's/^/unit /'
 printf 'journal\\n'
 cat "$1/attempts/$2/journal" 2>/dev/null || true
@@ -63,6 +64,27 @@ set -eu
 cat >> "$1"
 sync "$1"
 """
+
+#: the same, unless somebody wants the attempt to stop
+_INTEND = """
+set -eu
+[ ! -e "$2" ] || exit 75
+cat >> "$1"
+sync "$1"
+"""
+
+_HALT = """
+set -eu
+umask 077
+d="$1/attempts/$2"
+mkdir -p "$d"
+chmod 0700 "$1" "$1/attempts" "$d"
+printf '%s\\n' "$3" > "$d/halt.new"
+mv -T "$d/halt.new" "$d/halt"
+sync "$d/halt" "$d"
+"""
+#: exit code of _INTEND when nothing was written
+_HALTED = 75
 
 _STORE = """
 set -eu
@@ -100,6 +122,20 @@ class Journal:
         body = b"".join(entry.line() for entry in entries)
         self._script(_APPEND, f"{self.dir}/journal", stdin=body, what="append")
 
+    def intend(self, entries: Iterable[Entry]) -> bool:
+        """Write that a step is about to be done; False, and nothing written, when the attempt is to stop instead."""
+        body = b"".join(entry.line() for entry in entries)
+        places = (f"{self.dir}/journal", f"{self.dir}/halt")
+        result = self._run(_INTEND, *places, stdin=body)
+        if result.exit_code == _HALTED:
+            return False
+        self._must(result, "append")
+        return True
+
+    def halt(self, reason: str) -> None:
+        """Let no further step of the attempt be done, by whomever; one that was not accepted yet never is."""
+        self._script(_HALT, self._root, self._slug, reason, what="halt")
+
     def store(self, name: str, content: bytes) -> None:
         """Keep a file beside the journal, whole or not at all."""
         self._script(_STORE, f"{self.dir}/{name}", self.dir, stdin=content, what="store")
@@ -121,10 +157,14 @@ class Journal:
         return None if content is None else Order.model_validate_json(content)
 
     def _script(self, script: str, *args: str, stdin: bytes = b"", what: str) -> bytes:
-        command = Command(
-            argv=("sh", "-c", script, "dockwave", *args), stdin=stdin, output_limit_bytes=READ_LIMIT
+        return self._must(self._run(script, *args, stdin=stdin), what)
+
+    def _run(self, script: str, *args: str, stdin: bytes) -> CommandResult:
+        return self._connection.run(
+            Command(argv=("sh", "-c", script, "dockwave", *args), stdin=stdin, output_limit_bytes=READ_LIMIT)
         )
-        result = self._connection.run(command)
+
+    def _must(self, result: CommandResult, what: str) -> bytes:
         if not result.ok:
             raise DockwaveError(
                 f"The journal on {self._connection.host_name} could not be used ({what}): "

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tasks.errors import DockwaveError
 from tasks.procedure import Draft, Verdict
 from tasks.result import Finding, HostError, HostResult, Outcome, StepResult, StepState
+from tasks.wire import Order
 from workers.takeback import Target
 
 
@@ -105,6 +106,15 @@ def failed(
         findings=findings,
         data={"differences": list(differences)} if differences else {},
         error=error_of(error),
+    )
+
+
+def stopped(order: Order, where: str) -> DockwaveError:
+    """What ends an attempt a person wants to stop: no failure of its host."""
+    return DockwaveError(
+        f"{order.attempt_id} was stopped by an abort of its campaign, {where}",
+        code="E_STOPPED",
+        hint=f"`dockwave why {order.campaign_id}` says who stopped it and what became of its hosts.",
     )
 
 

@@ -12,8 +12,8 @@ from tasks.wire import Order, Report, ReportKind
 from workers.execution import Execution, Pool
 from workers.journal import HostPaths
 
-#: modes that change nothing, so that any number of them may run beside a change
-_READS = frozenset({Mode.PLAN, Mode.CHECK})
+#: modes that change nothing of the host itself, so that any number of them may run beside a change
+_BESIDE = frozenset({Mode.PLAN, Mode.CHECK, Mode.STOP})
 
 
 class Runner:
@@ -49,7 +49,7 @@ class Runner:
         execution = Execution(
             order, self._pool, self._send, worker=self._worker, sleep=self._sleep, paths=self._paths
         )
-        if order.mode not in _READS:
+        if order.mode not in _BESIDE:
             self._running[order.attempt_id] = execution
         return execution.run()
 
@@ -70,7 +70,7 @@ class Runner:
     @contextmanager
     def _claim(self, order: Order) -> Iterator[bool]:
         """Whether this process may work on the attempt now: reading may always, changing once at a time."""
-        if order.mode in _READS:
+        if order.mode in _BESIDE:
             yield True
             return
         with self._guard:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import anyio
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
+from pydantic import Field
 
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import LoggedEvent, Service
@@ -33,6 +34,8 @@ class AbortBody(Body):
 
     by: Text = ""
     reason: Text = ""
+    #: hosts at work stop between two steps
+    hard: Annotated[bool, Field(strict=True)] = False
 
 
 def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
@@ -91,7 +94,7 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
     @routes.post("/{reference}/abort", status_code=202)
     def abort(reference: Reference, body: Annotated[AbortBody, Depends(reader(AbortBody))]) -> dict[str, str]:
         """Start no further host; repeating it changes nothing."""
-        campaign = service.abort(service.campaign(reference).id, body.by, body.reason)
+        campaign = service.abort(service.campaign(reference).id, body.by, body.reason, hard=body.hard)
         return {"id": campaign.id, "state": campaign.state}
 
     return routes

@@ -92,8 +92,8 @@ class Service(Protocol):
         """The campaigns in the way of this one."""
         ...
 
-    def abort(self, campaign_id: str, by: str, reason: str) -> Campaign:
-        """Start no further host; the campaign as it is then."""
+    def abort(self, campaign_id: str, by: str, reason: str, *, hard: bool) -> Campaign:
+        """Start no further host, and stop those at work between two steps; the campaign as it is then."""
         ...
 
     def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign import moves
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
-from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked
+from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked, StopHeard
 from orchestrator.campaign.states import HostState
 from tasks.model import Kind
 from tasks.result import HostError, HostResult, Outcome, StepState
 
-HostEvent = Accepted | Heartbeat | Ended | NotStarted | Rechecked
+HostEvent = Accepted | Heartbeat | Ended | NotStarted | Rechecked | StopHeard
 
 #: step of a worker that reads its change back
 VERIFY_STEP = "verify"
@@ -26,6 +26,8 @@ NOT_STARTED = "E_NOT_STARTED"
 STALE_EPOCH = "E_STALE_EPOCH"
 #: the host (or its worker) says the order came too late: it can never start again
 ORDER_EXPIRED = "E_ORDER_EXPIRED"
+#: a person stopped the attempt between two steps, or before its first one
+STOPPED = "E_STOPPED"
 
 
 def react(campaign: Campaign, run: HostRun, event: HostEvent, now: datetime) -> HostRun:
@@ -37,6 +39,9 @@ def react(campaign: Campaign, run: HostRun, event: HostEvent, now: datetime) -> 
         return _rechecked(campaign, run, attempt, event.result, now)
     if attempt.ended_at is not None:
         return run
+    if isinstance(event, StopHeard):
+        heard = replace(attempt, stop_heard_at=now)
+        return run if attempt.stop_heard_at is not None else moves.with_attempt(run, heard)
     if isinstance(event, Accepted):
         return _accepted(run, attempt, event, now)
     if isinstance(event, Heartbeat):
@@ -118,6 +123,8 @@ def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now
         return _proven(campaign, closed, result, now)
     # UNDONE as the answer to an apply is no proof of anything we asked for, nor is it one without its comparison
     error = result.error or _unexplained(result)
+    if _stopped_by_a_person(campaign, error):
+        return moves.halt(closed, campaign.policy, error, now, clean=_untouched(closed, result))
     if _untouched(closed, result):
         return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
     return moves.fail_changed(closed, campaign.policy, error, now)
@@ -181,6 +188,11 @@ def soak_s(campaign: Campaign, wave: int) -> float:
     return monitor * 2 if wave == campaign.waves else monitor
 
 
+def _stopped_by_a_person(campaign: Campaign, error: HostError) -> bool:
+    """Whether the attempt ended because the campaign was aborted hard: no failure of its host."""
+    return campaign.abort_hard and error.code == STOPPED
+
+
 def _untouched(run: HostRun, result: HostResult) -> bool:
     """Whether the host is as it was; anything but a plain no counts as touched."""
     done = any(step.state is StepState.DONE for step in result.steps)
@@ -214,6 +226,8 @@ def _not_started(
         return moves.to(closed, HostState.ROLLING_BACK, now) if again else _lost(closed, error, now)
     if again:
         return moves.to(closed, HostState.PENDING, now)
+    if _stopped_by_a_person(campaign, error):
+        return moves.halt(closed, campaign.policy, error, now, clean=True)
     return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
 
 

@@ -109,6 +109,9 @@ class Attempt:
     done: int = 0
     total: int = 0
     result: HostResult | None = None
+    #: when its host was last told to stop it between two steps, and when the host had heard of it
+    stop_asked_at: datetime | None = None
+    stop_heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +193,8 @@ class Campaign:
     #: waves to be rolled back (rollback-wave / rollback-campaign); () = only failed hosts
     rollback_waves: tuple[int, ...] = ()
     abort_requested: bool = False
+    #: hosts at work stop between two steps
+    abort_hard: bool = False
     approvals: tuple[Approved, ...] = ()
     #: until when an approval is waited for; None = until the plan expires
     approval_until: datetime | None = None

@@ -24,6 +24,7 @@ from orchestrator.campaign.events import (
     Dispatch,
     Finish,
     OpenWave,
+    StopAttempt,
     StopNow,
     WakeAt,
     Warn,
@@ -34,6 +35,7 @@ from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostStat
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.watch import Timers, watch
+from tasks.model import Kind
 
 #: states in which hosts are worked on
 WORKING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.ROLLING_BACK})
@@ -139,6 +141,7 @@ class _Turn:
             undos=not killed,
             quarantined=self.around.quarantined,
         )
+        watched += self._stop_attempts()
         undo = self._undo()
         # while nobody knows whose the cause is, no other host is exposed to it
         forward = () if any(isinstance(action, AskControl) for action in undo) else self._forward()
@@ -150,6 +153,23 @@ class _Turn:
             self.timers.at(instant)
         wake = self.timers.first_after(self.now)
         return (*watched, *undo, *forward, *((WakeAt(at=wake),) if wake is not None else ()))
+
+    def _stop_attempts(self) -> tuple[StopAttempt, ...]:
+        """After a hard abort tell hosts to stop between two steps, until they have heard of it; no undo stops."""
+        campaign = self.campaign
+        if not campaign.abort_hard or campaign.kind is Kind.READ_ONLY:
+            return ()
+        found: list[StopAttempt] = []
+        for run in self.census.flying:
+            attempt = open_attempt(run)
+            if attempt is None or attempt.undo or attempt.stop_heard_at is not None:
+                continue
+            asked = attempt.stop_asked_at
+            due = self.now if asked is None else asked + timedelta(seconds=campaign.policy.ask_every_s)
+            self.timers.at(due)
+            if due <= self.now:
+                found.append(StopAttempt(host=run.host.name, attempt_id=attempt.id))
+        return tuple(found)
 
     # -- back ------------------------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ def _limits(budgets: Budgets, sizes: Mapping[Group, int]) -> dict[Group, int]:
 def _is_away(run: HostRun) -> bool:
     if run.state is HostState.ROLLING_BACK and open_attempt(run) is None:
         # a host that goes back only because others failed works until its undo is ordered
-        return run.failed_as is not None
+        return run.error is not None
     return run.state in _AWAY
 
 

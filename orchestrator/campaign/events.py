@@ -71,11 +71,22 @@ class Rechecked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopHeard:
+    """The host knows that this attempt is to stop between two steps."""
+
+    host: str
+    attempt_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AbortAsked:
-    """An operator wants no new host started; running ones finish."""
+    """An operator wants no new host started; running ones finish, or stop between two steps."""
 
     by: str
     reason: str = ""
+    #: running hosts stop at the next safe point
+    hard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +203,7 @@ Event: TypeAlias = (
     | Ended
     | NotStarted
     | Rechecked
+    | StopHeard
     | GateAnswered
     | ControlAnswered
     | Started
@@ -231,6 +243,14 @@ class AskJournal:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recheck:
     """The host's soak is over: read it again (CHECK order) before it counts as a success."""
+
+    host: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAttempt:
+    """Tell the host to do no further step of this attempt (STOP order); its journal says what came of it."""
 
     host: str
     attempt_id: str
@@ -310,6 +330,7 @@ Action: TypeAlias = (
     | Resend
     | AskJournal
     | Recheck
+    | StopAttempt
     | AskGate
     | AskControl
     | EndLook

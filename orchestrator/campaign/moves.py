@@ -44,6 +44,17 @@ def fail_changed(run: HostRun, policy: RolloutPolicy, error: HostError | None, n
     return fail(replace(run, changed=True), state, error, now)
 
 
+def halt(run: HostRun, policy: RolloutPolicy, error: HostError, now: datetime, *, clean: bool) -> HostRun:
+    """The run of a host a person stopped: no stop rule counts it, and what was changed goes back like any failure."""
+    told = replace(run, error=error)
+    if clean:
+        never = to(told, HostState.CANCELLED, now)
+        moved = never if never is not told else to(told, HostState.FAILED_CLEAN, now)
+        return replace(moved, reason=error.message, soak_until=None)
+    state = HostState.ROLLING_BACK if policy.rollback_failed else HostState.NEEDS_HUMAN
+    return replace(to(told, state, now), changed=True, reason=error.message, soak_until=None)
+
+
 def turn_back(run: HostRun, now: datetime) -> HostRun:
     """The run of a changed and proven host that goes back because others failed; no failure of its own."""
     return replace(to(run, HostState.ROLLING_BACK, now), soak_until=None)

@@ -105,7 +105,7 @@ _WORDS: dict[type[OperatorEvent], str] = {
 def done_before(campaign: Campaign, event: OperatorEvent) -> bool:
     """Whether the campaign is as the request wants it: repeating a request is no mistake."""
     if isinstance(event, AbortAsked):
-        return campaign.abort_requested
+        return campaign.abort_hard if event.hard else campaign.abort_requested
     if isinstance(event, PauseAsked):
         return campaign.state is CampaignState.PAUSED and not stopped(campaign)
     if isinstance(event, ResumeAsked):
@@ -162,18 +162,19 @@ def _approve(campaign: Campaign, event: ApproveAsked, now: datetime) -> Campaign
 
 
 def _abort(campaign: Campaign, event: AbortAsked, now: datetime) -> Campaign:
-    """Nothing new starts; asked twice is asked once; after the end it changes nothing."""
-    if campaign.abort_requested or campaign.state in FINAL_CAMPAIGN:
+    """Nothing new starts; asked twice is asked once, as is a soft one after a hard one; the end is not changed."""
+    if campaign.state in FINAL_CAMPAIGN or done_before(campaign, event):
         return campaign
+    running = "stop between two steps" if event.hard else "finish"
     stop = Stop(
-        rule="operator abort",
-        limit="no new host starts; running ones finish",
+        rule="operator abort --hard" if event.hard else "operator abort",
+        limit=f"no new host starts; running ones {running}",
         observed=event.reason or "no reason given",
         hosts=(),
         at=now,
         by=event.by,
     )
-    return replace(campaign, abort_requested=True, stops=(*campaign.stops, stop))
+    return replace(campaign, abort_requested=True, abort_hard=event.hard, stops=(*campaign.stops, stop))
 
 
 def _pause(event: PauseAsked, now: datetime) -> Stop:

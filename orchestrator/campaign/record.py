@@ -21,13 +21,15 @@ from orchestrator.campaign.events import (
     OpenWave,
     Recheck,
     Resend,
+    StopAttempt,
     StopNow,
     Warn,
 )
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import LEGAL_CAMPAIGN, CampaignState, HostState
 
-_HostAction = Dispatch | Resend | AskJournal | Recheck
+_Asking = Resend | AskJournal | Recheck | StopAttempt
+_HostAction = Dispatch | _Asking
 
 
 def record(
@@ -39,7 +41,7 @@ def record(
     """
     by_host: dict[str, list[_HostAction]] = {}
     for action in actions:
-        if isinstance(action, Dispatch | Resend | AskJournal | Recheck):
+        if isinstance(action, _HostAction):
             by_host.setdefault(action.host, []).append(action)
     after = campaign
     if by_host:
@@ -98,9 +100,11 @@ def _dispatched(
     return replace(moved, attempts=(*run.attempts, attempt), started_at=run.started_at or now)
 
 
-def _asked(run: HostRun, attempt: Attempt, action: Resend | AskJournal | Recheck, now: datetime) -> HostRun:
+def _asked(run: HostRun, attempt: Attempt, action: _Asking, now: datetime) -> HostRun:
     if isinstance(action, Resend):
         return moves.with_attempt(run, replace(attempt, sent=attempt.sent + 1, sent_at=now))
+    if isinstance(action, StopAttempt):
+        return moves.with_attempt(run, replace(attempt, stop_asked_at=now))
     if isinstance(action, AskJournal):
         return moves.to(moves.with_attempt(run, replace(attempt, asked_at=now)), HostState.UNKNOWN, now)
     # a second check means that the first was not answered: the host went dark in its soak

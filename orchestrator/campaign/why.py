@@ -13,7 +13,7 @@ from orchestrator.campaign.approval import approvers
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.causes import HEALTHY, Cause, causes_of
-from orchestrator.campaign.census import take_census
+from orchestrator.campaign.census import open_attempt, take_census
 from orchestrator.campaign.contrast import in_words
 from orchestrator.campaign.quarantine_waits import waiting_hosts
 from orchestrator.campaign.remarks import brake_lines, notice_lines
@@ -23,6 +23,7 @@ from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostStat
 from orchestrator.campaign.stop_rules import judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.words import names, plural
+from tasks.model import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,8 @@ def _headline(campaign: Campaign, now: datetime, around: Surroundings) -> str:
     if campaign.state is not CampaignState.RUNNING:
         return _HEADLINES[campaign.state]
     if campaign.abort_requested:
-        return "an operator aborts it: nothing new starts, running hosts finish"
+        running = "stop between two steps" if campaign.abort_hard else "finish"
+        return f"an operator aborts it: nothing new starts, running hosts {running}"
     census = take_census(campaign, now)
     if judge(campaign, census, now).hold:
         silent = [run.host.name for run in census.flying if run.state is HostState.UNKNOWN]
@@ -159,6 +161,13 @@ def _done(campaign: Campaign) -> Iterator[str]:
     for given in campaign.approvals:
         if given.gate:
             yield f"gate {given.gate}{f' of wave {given.wave}' if given.wave else ''} approved by {given.by}"
+    told = [
+        run.host.name
+        for run in campaign.runs
+        if (attempt := run.attempt) is not None and attempt.stop_heard_at is not None
+    ]
+    if told:
+        yield f"told to stop between two steps: {plural(len(told), 'host')} ({names(told)})"
     for item in campaign.overrides:
         yield f"gate {item.gate} overridden by {item.by}: {item.reason}"
     asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]
@@ -173,7 +182,7 @@ def _left(campaign: Campaign) -> Iterator[str]:
     for state, text in (
         (HostState.NEEDS_HUMAN, "needs a person; no campaign changes it before its release"),
         (HostState.UNKNOWN, "fate unknown; only its journal or a person can tell"),
-        (HostState.FAILED_CLEAN, "failed with nothing changed"),
+        (HostState.FAILED_CLEAN, "failed, or stopped by a person, with nothing changed"),
         (HostState.UNREACHABLE, "not reached, so not touched"),
         (HostState.SKIPPED, "left out"),
         (HostState.PENDING, "not started yet"),
@@ -224,8 +233,17 @@ def _next_at_work(campaign: Campaign, around: Surroundings) -> Iterator[str]:
     yield f"dockwave watch {campaign.id}"
     if not campaign.abort_requested:
         yield f"dockwave abort {campaign.id}"
+    elif not campaign.abort_hard and _may_stop(campaign):
+        yield f"dockwave abort {campaign.id} --hard  # hosts at work stop between two steps"
     if any(run.changed for run in campaign.runs) and campaign.state is not CampaignState.ROLLING_BACK:
         yield f"dockwave rollback {campaign.id}"
+
+
+def _may_stop(campaign: Campaign) -> bool:
+    """Whether hosts are at work that a hard abort would stop."""
+    attempts = (open_attempt(run) for run in campaign.runs)
+    changing = campaign.kind is not Kind.READ_ONLY
+    return changing and any(attempt is not None and not attempt.undo for attempt in attempts)
 
 
 # -- as text -------------------------------------------------------------------------------------------------

@@ -60,7 +60,8 @@ def _head(view: CampaignView, now: datetime) -> Text:
         worst = f" (at worst {clock(view.progress.eta_worst_s)})"
         line.append("   no history yet for an estimate" if eta is None else f"   ~{clock(eta)} left{worst}")
     if view.abort_requested and not view.final:
-        line.append("   abort asked: running hosts finish", style="bold")
+        running = "stop between two steps" if view.abort_hard else "finish"
+        line.append(f"   abort asked: running hosts {running}", style="bold")
     return line
 
 

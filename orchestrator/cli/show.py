@@ -126,15 +126,17 @@ def abort(
     session: Session,
     campaign: Reference,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    hard: Annotated[bool, typer.Option("--hard", help="Hosts at work stop between two steps.")] = False,
 ) -> None:
-    """Start no further host; hosts at work finish. Repeating it changes nothing."""
+    """Start no further host; hosts at work finish. Repeating it changes nothing; --hard may follow."""
     from orchestrator.cli.request import author, one_line
 
-    body = {"by": author(), "reason": one_line("--reason", reason)}
+    body = {"by": author(), "reason": one_line("--reason", reason), "hard": hard}
     view = session.client.campaign(campaign, full=False)
     answer = session.client.post(f"/v1/campaigns/{view.id}/abort", body)
     session.data(f"{view.id} {answer['state']}")
-    session.say("No new host starts. Follow the running ones with: dockwave watch " + view.id)
+    running = "Those at work stop between two steps." if hard else "Those at work finish."
+    session.say(f"No new host starts. {running} Follow them with: dockwave watch {view.id}")
 
 
 @command

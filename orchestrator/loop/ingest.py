@@ -15,6 +15,7 @@ from orchestrator.campaign.events import (
     Heartbeat,
     NotStarted,
     Rechecked,
+    StopHeard,
 )
 from orchestrator.loop.orders import PLANNING_ATTEMPT, look_epoch
 from tasks.model import Mode
@@ -41,6 +42,8 @@ def event_of(report: Report, run: HostRun | None) -> Event | Ignored:
         return attempt
     if report.mode is Mode.CHECK:
         return _checked(report)
+    if report.mode is Mode.STOP:
+        return _told_to_stop(report)
     match report.kind:
         case ReportKind.BUSY:
             # another worker has the order; whether the host accepted it is not said, hence no number
@@ -104,6 +107,12 @@ def _checked(report: Report) -> Event | Ignored:
     return Rechecked(
         host=report.host, attempt_id=report.attempt_id, epoch=report.epoch, result=_result(report)
     )
+
+
+def _told_to_stop(report: Report) -> Event | Ignored:
+    if report.kind is ReportKind.RESULT and _result(report).outcome is Outcome.OK:
+        return StopHeard(host=report.host, attempt_id=report.attempt_id, epoch=report.epoch)
+    return Ignored(reason="the host could not be told to stop; it is told again")
 
 
 def _result(report: Report) -> HostResult:

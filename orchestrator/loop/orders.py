@@ -37,7 +37,7 @@ def order_of(campaign: Campaign, run: HostRun, attempt: Attempt) -> Sending:
 
 
 def question_of(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, until: datetime) -> Sending:
-    """Give an order that asks about this attempt (RESUME, CHECK) and is not worth answering after `until`."""
+    """Give an order about this attempt that begins nothing (RESUME, CHECK, STOP); not worth answering after `until`."""
     return _sending(campaign, run, attempt, mode, until)
 
 

@@ -27,6 +27,7 @@ from orchestrator.campaign.events import (
     Event,
     Recheck,
     Resend,
+    StopAttempt,
     WakeAt,
 )
 from orchestrator.campaign.observe import observe, observe_all
@@ -52,6 +53,11 @@ log = structlog.get_logger()
 
 #: decisions that may follow each other in one transaction; more follow in the next turn
 _ROUNDS = 8
+_ASKS: Mapping[type[Action], Mode] = {
+    AskJournal: Mode.RESUME,
+    Recheck: Mode.CHECK,
+    StopAttempt: Mode.STOP,
+}
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -253,8 +259,8 @@ def _note_action(turn: Turn, action: Action, hosts: Mapping[str, HostRun]) -> No
             turn.leases.append(_lease(turn, run))
     elif isinstance(action, Resend):
         turn.sendings.append(order_of(turn.after, run, attempt))
-    elif isinstance(action, AskJournal | Recheck):
-        mode = Mode.RESUME if isinstance(action, AskJournal) else Mode.CHECK
+    elif isinstance(action, AskJournal | Recheck | StopAttempt):
+        mode = _ASKS[type(action)]
         until = turn.now + timedelta(seconds=turn.after.policy.ask_every_s)
         turn.sendings.append(question_of(turn.after, run, attempt, mode, until))
 

@@ -88,6 +88,7 @@ def campaign_view(
         plan_expires_at=campaign.plan_expires_at,
         wave=campaign.wave,
         abort_requested=campaign.abort_requested,
+        abort_hard=campaign.abort_hard,
         policy=PolicyView(
             parallelism=campaign.policy.parallelism,
             delay_s=campaign.policy.delay_s,

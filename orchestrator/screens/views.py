@@ -217,6 +217,8 @@ class CampaignView(View):
     #: the wave at work
     wave: int
     abort_requested: bool
+    #: hosts at work stop between two steps
+    abort_hard: bool = False
     policy: PolicyView
     #: the plan in words, one line each
     words: list[str]

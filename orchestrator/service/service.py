@@ -139,11 +139,11 @@ class Service(Reading):
         self._observe(writer, campaign, Started(by=_line(by)), now)
         return campaign.id
 
-    def abort(self, campaign_id: str, by: str, reason: str = "") -> Campaign:
-        """Start no further host; running ones finish. Repeating it changes nothing."""
+    def abort(self, campaign_id: str, by: str, reason: str = "", *, hard: bool = False) -> Campaign:
+        """Start no further host; running ones finish, or stop between two steps. Repeating it changes nothing."""
         with self._store.write(self._lead.epoch) as writer:
             campaign = self._found(writer, campaign_id)
-            event = AbortAsked(by=_line(by), reason=_line(reason))
+            event = AbortAsked(by=_line(by), reason=_line(reason), hard=hard)
             saved = self._observe(writer, campaign, event, self._now())
         self._changed()
         return saved

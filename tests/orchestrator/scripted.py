@@ -166,10 +166,10 @@ class ScriptedService:
         del campaign_id
         return self.in_the_way
 
-    def abort(self, campaign_id: str, by: str, reason: str) -> Campaign:
+    def abort(self, campaign_id: str, by: str, reason: str, *, hard: bool) -> Campaign:
         """Note it."""
         self._check()
-        self.aborted.append((campaign_id, by, reason))
+        self.aborted.append((campaign_id, by, f"{reason} (hard)" if hard else reason))
         self.kept[campaign_id] = replace(
             self.kept[campaign_id], state=CampaignState.ABORTED, abort_requested=True
         )

@@ -55,6 +55,10 @@ class ScriptedHosts:
     silent: frozenset[str] = frozenset()
     #: effects by attempt id: what a real host would have done to itself
     effects: Counter[str] = field(default_factory=Counter)
+    #: attempts that are to do no further step
+    halted: set[str] = field(default_factory=set)
+    #: hosts that are still at work: an attempt of theirs ends when it is stopped
+    slow: frozenset[str] = frozenset()
     journal: dict[str, HostResult] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     #: every order seen, oldest first
@@ -72,10 +76,14 @@ class ScriptedHosts:
             return []
         if order.mode is Mode.CHECK:
             return [report(order, ReportKind.RESULT, self._identified(name, ok(changed=False)), seq=1)]
+        if order.mode is Mode.STOP:
+            return self._stop(order)
         if order.attempt_id in self.journal:
             return [report(order, ReportKind.RESULT, self.journal[order.attempt_id], seq=1)]
         if order.mode is Mode.RESUME:
             return [self._refused(order, "E_NOT_STARTED")]
+        if order.attempt_id in self.halted:
+            return [self._refused(order, "E_STOPPED", retryable=False)]
         if order.epoch <= self.epochs.get(name, 0):
             return [self._refused(order, "E_STALE_EPOCH")]
         return self._run(order)
@@ -84,6 +92,8 @@ class ScriptedHosts:
         name = order.host.name
         self.epochs[name] = order.epoch
         self.effects[order.attempt_id] += 1
+        if name in self.slow and order.mode is Mode.APPLY:
+            return [report(order, ReportKind.ACCEPTED, seq=1), report(order, ReportKind.HEARTBEAT, seq=2)]
         result = undone() if order.mode is Mode.UNDO else self.script.get(name, ok())
         self.journal[order.attempt_id] = self._identified(name, result)
         return [
@@ -92,8 +102,26 @@ class ScriptedHosts:
             report(order, ReportKind.RESULT, self.journal[order.attempt_id], seq=3),
         ]
 
-    def _refused(self, order: Order, code: str) -> Report:
-        error = HostError(code=code, message="not here", retryable=True)
+    def _stop(self, order: Order) -> list[Report]:
+        name, begun = order.host.name, order.attempt_id in self.effects
+        heard = report(order, ReportKind.RESULT, self._identified(name, ok(changed=False)), seq=1)
+        if order.attempt_id in self.halted or not begun or order.attempt_id in self.journal:
+            self.halted.add(order.attempt_id)
+            return [heard]
+        self.halted.add(order.attempt_id)
+        error = HostError(code="E_STOPPED", message=f"{order.attempt_id} was stopped")
+        result = HostResult(outcome=Outcome.FAILED, changed=True, error=error)
+        self.journal[order.attempt_id] = self._identified(name, result)
+        ended = report(
+            order.model_copy(update={"mode": Mode.APPLY}),
+            ReportKind.RESULT,
+            self.journal[order.attempt_id],
+            seq=9,
+        )
+        return [heard, ended]
+
+    def _refused(self, order: Order, code: str, *, retryable: bool = True) -> Report:
+        error = HostError(code=code, message="not here", retryable=retryable)
         result = HostResult(outcome=Outcome.SKIPPED, error=error)
         return report(order, ReportKind.REFUSED, self._identified(order.host.name, result), seq=1)
 

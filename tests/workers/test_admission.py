@@ -46,6 +46,8 @@ def order(**changes: object) -> Order:
         (RECORD, order(machine_id="x" * 32), 1000, "E_HOST_IDENTITY"),
         (replace(RECORD, machine_id=""), order(machine_id="x" * 32), 1000, "E_HOST_IDENTITY"),
         (replace(RECORD, stop=""), order(), 1000, "E_KILL_SWITCH"),
+        (replace(RECORD, halt="c1 was aborted"), order(), 1000, "E_STOPPED"),
+        (replace(RECORD, halt=""), order(), 1000, "E_STOPPED"),
         (RECORD, order(v=2), 1000, "E_PROTOCOL"),
         (RECORD, order(mode=Mode.RESUME), 1000, "E_NOT_STARTED"),
         (

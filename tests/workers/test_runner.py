@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,85 @@ def test_the_same_attempt_runs_once_at_a_time_in_one_process(bench: Bench) -> No
     assert bench.file.read_text() == "line 1\nline 2\nline 3\n"
     ends = Counter(report.kind for report in bench.reports)
     assert ends[ReportKind.RESULT] + ends[ReportKind.BUSY] == 4
+
+
+def _stop(order: Order) -> Order:
+    return order.model_copy(update={"mode": Mode.STOP})
+
+
+def _runner(bench: Bench, send: Callable[[Report], None]) -> Runner:
+    return Runner(bench.machine, send, worker="test", sleep=lambda _: None, paths=bench.paths)
+
+
+def test_an_attempt_stops_between_two_steps_while_its_worker_is_at_it(bench: Bench) -> None:
+    order = bench.order()
+    heard: list[Report] = []
+
+    def send(report: Report) -> None:
+        bench.reports.append(report)
+        if report.step == "line-2" and not heard:
+            # by another worker, or another thread of this one
+            heard.append(_runner(bench, bench.reports.append).run(_stop(order)))
+
+    result = _runner(bench, send).run(order).result
+    assert heard[0].result is not None
+    assert heard[0].result.outcome is Outcome.OK
+    assert result is not None
+    assert result.error is not None
+    assert (result.outcome, result.changed, result.error.code) == (Outcome.FAILED, True, "E_STOPPED")
+    assert "before add line 2, 1 steps done" in result.error.message
+    assert bench.file.read_text() == "line 1\n"
+    assert len(bench.machine.started) == 1
+    assert bench.result(order) == result, "the journal keeps the answer"
+
+
+def test_a_stopped_attempt_can_be_taken_back_and_proven(bench: Bench) -> None:
+    bench.file.write_text("before\n")
+    order = bench.order(1)
+    _cut_worker_off(bench, order, at=9)
+    bench.result(_stop(order))
+    assert bench.result(order).outcome is Outcome.FAILED
+    undo = bench.result(bench.order(2, mode=Mode.UNDO, undo_of=order.attempt_id, approved=None))
+    assert undo.outcome is Outcome.UNDONE
+    assert bench.file.read_text() == "before\n"
+
+
+def test_an_attempt_that_is_stopped_before_its_order_comes_never_starts(bench: Bench) -> None:
+    order = bench.order()
+    assert bench.result(_stop(order)).outcome is Outcome.OK
+    report = bench.run(order)
+    assert report.kind is ReportKind.REFUSED
+    assert report.result is not None
+    assert report.result.error is not None
+    assert (report.result.error.code, report.result.error.retryable) == ("E_STOPPED", False)
+    assert not bench.machine.started
+    assert bench.result(bench.order(2)).outcome is Outcome.CHANGED, "another attempt is not stopped by it"
+
+
+def test_an_attempt_stopped_after_its_last_step_is_proven_all_the_same(bench: Bench) -> None:
+    order = bench.order()
+
+    def send(report: Report) -> None:
+        if report.step == "verify":
+            _runner(bench, bench.reports.append).run(_stop(order))
+
+    result = _runner(bench, send).run(order).result
+    assert result is not None
+    assert result.outcome is Outcome.CHANGED
+    assert bench.result(_stop(order)).outcome is Outcome.OK, "told again after its end, it says the same"
+
+
+def test_another_machine_under_the_same_name_is_not_told_to_stop_anything(bench: Bench) -> None:
+    order = bench.order()
+    result = bench.result(_stop(order).model_copy(update={"machine_id": "0" * 32}))
+    assert result.outcome is Outcome.SKIPPED
+    assert bench.result(order).outcome is Outcome.CHANGED
+
+
+def test_a_stop_that_does_not_reach_the_host_says_so(bench: Bench) -> None:
+    order = bench.order()
+    bench.machine.count, bench.machine.cut_at = 0, 1
+    assert bench.result(_stop(order)).outcome is Outcome.UNREACHABLE
 
 
 class WorkerDied(BaseException):

@@ -127,6 +127,10 @@ def test_abort_is_passed_on_with_its_author(client: httpx.Client, service: Scrip
     answer = client.post(f"/v1/campaigns/{campaign}/abort", json={"by": "me", "reason": "typo"})
     assert answer.json() == {"id": campaign, "state": "ABORTED"}
     assert service.aborted == [(campaign, "me", "typo")]
+    body = {"by": "me", "reason": "smoke", "hard": True}
+    assert client.post(f"/v1/campaigns/{campaign}/abort", json=body).status_code == 202
+    assert service.aborted[-1] == (campaign, "me", "smoke (hard)")
+    assert client.post(f"/v1/campaigns/{campaign}/abort", json={"hard": "yes"}).status_code == 422
 
 
 def test_events_come_in_order_and_waiting_ends(client: httpx.Client, service: ScriptedService) -> None:

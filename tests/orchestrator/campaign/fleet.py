@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.campaign.events import Accepted, Ended, Event, Heartbeat, NotStarted, Rechecked
+from orchestrator.campaign.events import Accepted, Ended, Event, Heartbeat, NotStarted, Rechecked, StopHeard
 from tasks.model import Mode
 from tasks.result import HostResult
 from tests.orchestrator.campaign.worlds import CHANGED, LOST, OK, UNDONE, UNREACHABLE, failed, refused
@@ -59,6 +59,8 @@ class SimHost:
     returns: int = 0
     #: held by somebody else
     busy: bool = False
+    #: attempts that are to do no further step
+    halted: set[str] = field(default_factory=set)
     #: what the soak shows
     sound: bool = True
 
@@ -91,13 +93,17 @@ class Fleet:
             result = good if host.sound else failed(changed=False, code="E_VERIFY_FAILED")
             self.reports.append(Rechecked(**ids, result=result))
             return
+        if letter.mode is Mode.STOP:
+            host.halted.add(letter.attempt_id)
+            self.reports.append(StopHeard(**ids))
+            return
         entry = host.journal.get(letter.attempt_id)
         if entry is not None:
             self._known(host, letter, entry)
             return
         code = self._refusal(host, letter, now)
         if code:
-            self.reports.append(NotStarted(**ids, result=refused(code)))
+            self.reports.append(NotStarted(**ids, result=refused(code, retryable=code != "E_STOPPED")))
             return
         host.epoch = letter.epoch
         host.journal[letter.attempt_id] = Entry(
@@ -119,6 +125,8 @@ class Fleet:
     def _refusal(host: SimHost, letter: Letter, now: datetime) -> str:
         if letter.mode is Mode.RESUME:
             return "E_NOT_STARTED"
+        if letter.attempt_id in host.halted:
+            return "E_STOPPED"
         if letter.epoch <= host.epoch:
             return "E_STALE_EPOCH"
         if now > letter.expires_at:
@@ -130,7 +138,7 @@ class Fleet:
         ids: dict[str, Any] = {"host": letter.host, "attempt_id": letter.attempt_id, "epoch": letter.epoch}
         if letter.mode is Mode.CHECK:
             self.reports.append(Rechecked(**ids, result=UNREACHABLE))
-        else:
+        elif letter.mode is not Mode.STOP:
             self.reports.append(Ended(**ids, result=UNREACHABLE))
 
     # -- work ------------------------------------------------------------------------------------------------
@@ -152,7 +160,13 @@ class Fleet:
         if found is None or not found[1].alive:
             return
         attempt_id, entry = found
-        entry.result = self._undone(host, how) if entry.undo else self._done(host, how)
+        if attempt_id in host.halted and how is not How.OK:
+            # it stops before its only step, or after it
+            host.effects += how is How.FAIL_DIRTY
+            host.changed = host.changed or how is How.FAIL_DIRTY
+            entry.result = failed(changed=how is How.FAIL_DIRTY, code="E_STOPPED")
+        else:
+            entry.result = self._undone(host, how) if entry.undo else self._done(host, how)
         self.reports.append(
             Ended(host=host.name, attempt_id=attempt_id, epoch=entry.epoch, result=entry.result)
         )

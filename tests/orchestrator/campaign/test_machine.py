@@ -32,6 +32,7 @@ from orchestrator.campaign.events import (
     RollbackAsked,
     SkipAsked,
     Started,
+    StopAttempt,
     WakeAt,
 )
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
@@ -154,6 +155,9 @@ class CampaignMachine(RuleBasedStateMachine):
         assert self.campaign is campaign
         self._judge(actions, blocked, around.quarantined)
         for action in actions:
+            if isinstance(action, StopAttempt):
+                self._judge_stop(self._run(action.host))
+        for action in actions:
             if isinstance(action, Dispatch):
                 self.epochs[action.host] = self.epochs.get(action.host, 0) + 1
         self._move(record(campaign, actions, self.now, self.epochs))
@@ -166,7 +170,7 @@ class CampaignMachine(RuleBasedStateMachine):
         return done
 
     def _perform(self, action: Action) -> None:
-        if not isinstance(action, Dispatch | Resend | AskJournal | Recheck):
+        if not isinstance(action, Dispatch | Resend | AskJournal | Recheck | StopAttempt):
             return
         run = self._run(action.host)
         attempt = run.attempt
@@ -175,6 +179,8 @@ class CampaignMachine(RuleBasedStateMachine):
             mode = Mode.RESUME
         elif isinstance(action, Recheck):
             mode = Mode.CHECK
+        elif isinstance(action, StopAttempt):
+            mode = Mode.STOP
         else:
             mode = Mode.UNDO if attempt.undo else Mode.APPLY
         self.fleet.orders.append(
@@ -226,6 +232,11 @@ class CampaignMachine(RuleBasedStateMachine):
         if forward:
             assert not stopped(campaign), "I8: past a stop nothing starts but rollback"
             assert campaign.state is CampaignState.RUNNING
+
+    def _judge_stop(self, run: HostRun) -> None:
+        assert self.campaign.abort_hard, "only a hard abort stops hosts at work"
+        assert run.attempt is not None
+        assert not run.attempt.undo, "no undo is stopped"
 
     def _judge_wave(self, wave: int) -> None:
         """I7: what must hold before a wave opens."""
@@ -311,12 +322,17 @@ class CampaignMachine(RuleBasedStateMachine):
         """Somebody set the clock."""
         self.now = max(self.now - timedelta(seconds=seconds), START)
 
-    @rule()
-    def abort(self) -> None:
-        """An operator has seen enough."""
+    @rule(hard=st.booleans())
+    def abort(self, hard: bool) -> None:
+        """An operator has seen enough; or cannot even wait for the hosts at work."""
         if self.aborted_at is None and self.campaign.state not in FINAL_CAMPAIGN:
             self.aborted_at = self.latest
-        self._observe(AbortAsked(by="ops"))
+        before = self.campaign
+        self._observe(AbortAsked(by="ops", hard=hard))
+        if before.abort_hard:
+            assert self.campaign is before, (
+                "after a hard abort neither a soft nor a hard one changes anything"
+            )
 
     @rule(kind=st.sampled_from(list(Target)))
     def a_kill_switch_is_thrown(self, kind: Target) -> None:

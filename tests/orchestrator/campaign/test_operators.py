@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -19,6 +19,8 @@ from orchestrator.campaign.events import (
     ResumeAsked,
     RollbackAsked,
     SkipAsked,
+    StopAttempt,
+    StopHeard,
 )
 from orchestrator.campaign.gate import Gate, GateKind
 from orchestrator.campaign.observe import observe
@@ -26,7 +28,8 @@ from orchestrator.campaign.operators import objection
 from orchestrator.campaign.rollout import Approval, FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.why import explain
-from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, World, failed, planned
+from tasks.model import Kind
+from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, World, failed, planned, refused
 
 C: TypeAlias = CampaignState
 
@@ -36,6 +39,7 @@ ASKED: dict[str, OperatorEvent] = {
     "skip": SkipAsked(host="h3", by="ann", reason="in repair"),
     "rollback": RollbackAsked(by="ann", reason="wrong release"),
     "abort": AbortAsked(by="ann", reason="wrong fleet"),
+    "abort --hard": AbortAsked(by="ann", reason="smoke", hard=True),
     "approve": ApproveAsked(by="ann", plan_hash=""),
     "deny": DenyAsked(by="ann", reason="not today"),
     "override": OverrideAsked(gate="http-1", wave=1, by="ann", reason="the probe is broken"),
@@ -44,7 +48,7 @@ PLANS = (C.PLANNING, C.PLANNED, C.AWAITING_APPROVAL)
 
 #: (state, action) -> state afterwards; absent = refused
 DONE: dict[tuple[CampaignState, str], CampaignState] = {
-    **{(state, "abort"): state for state in CampaignState},
+    **{(state, verb): state for state in CampaignState for verb in ("abort", "abort --hard")},
     (C.AWAITING_APPROVAL, "approve"): C.RUNNING,
     (C.AWAITING_APPROVAL, "deny"): C.AWAITING_APPROVAL,
     (C.RUNNING, "pause"): C.PAUSED,
@@ -116,6 +120,126 @@ def test_any_two_actions_that_race_each_other_leave_a_campaign_that_ends_or_wait
     assert len(world.campaign.runs) == 3
     if "rollback" in {first, second}:
         assert world.campaign.state is C.ROLLED_BACK, "a person's rollback decides how it ends"
+
+
+def _at_work(**policy: Any) -> World:
+    """One host of three was changed, one is at work, one has its order."""
+    world = World(planned(4, waves="all", parallelism=2, **policy))
+    world.tick()
+    world.change("h1")
+    world.accept("h2")
+    return world
+
+
+def _stopped(world: World, name: str, *, changed: bool) -> None:
+    """The host has heard of it and stops between two steps."""
+    run = world.host(name)
+    assert run.attempt is not None
+    world.see(StopHeard(host=name, attempt_id=run.attempt.id, epoch=run.attempt.epoch))
+    world.end(name, failed(changed=changed, code="E_STOPPED", message="stopped by an abort"))
+
+
+def _told(world: World) -> list[str]:
+    return [action.host for action in world.run() if isinstance(action, StopAttempt)]
+
+
+def test_a_hard_abort_stops_hosts_at_work_which_goes_back_as_the_policy_says_and_is_no_failure() -> None:
+    world = _at_work(max_failures="0", on_breach=StopAction.ROLLBACK_CAMPAIGN)
+    world.see(ASKED["abort --hard"])
+    assert sorted(_told(world)) == ["h2", "h3"]
+    _stopped(world, "h2", changed=True)
+    world.decline("h3", refused("E_STOPPED", retryable=False))
+    world.run()
+    assert world.undos() == ["h2"], "what succeeded stays: no rule counts a host a person stopped"
+    world.accept("h2")
+    world.end("h2", UNDONE)
+    world.run()
+    states = [HostState.SUCCEEDED, HostState.ROLLED_BACK, HostState.CANCELLED, HostState.CANCELLED]
+    assert list(world.states().values()) == states
+    assert world.host("h3").reason == "refused: E_STOPPED"
+    assert world.campaign.state is C.ABORTED
+
+
+def test_a_host_stopped_before_its_first_step_is_reported_as_not_changed() -> None:
+    world = _at_work()
+    world.see(ASKED["abort --hard"])
+    world.run()
+    _stopped(world, "h2", changed=False)
+    run = world.host("h2")
+    assert (run.state, run.changed, run.failed_as) == (HostState.FAILED_CLEAN, False, None)
+    assert run.reason == "stopped by an abort"
+
+
+def test_a_host_stopped_half_way_is_left_to_a_person_where_nothing_is_rolled_back() -> None:
+    world = _at_work(rollback_failed=False)
+    world.see(ASKED["abort --hard"])
+    world.run()
+    _stopped(world, "h2", changed=True)
+    assert world.states()["h2"] is HostState.NEEDS_HUMAN
+    assert world.host("h2").changed
+
+
+def test_a_host_that_was_done_before_it_could_stop_counts_as_done() -> None:
+    world = _at_work()
+    world.see(ASKED["abort --hard"])
+    world.run()
+    world.end("h2", CHANGED)
+    assert world.states()["h2"] is HostState.SUCCEEDED
+
+
+def test_a_host_is_told_to_stop_until_it_has_heard_of_it() -> None:
+    world = _at_work()
+    world.see(ASKED["abort --hard"])
+    assert _told(world) == ["h2", "h3"]
+    assert _told(world) == []
+    world.now += timedelta(seconds=30)
+    world.beat("h2", 1)
+    assert "h2" in _told(world)
+    attempt = world.host("h2").attempt
+    assert attempt is not None
+    heard = StopHeard(host="h2", attempt_id=attempt.id, epoch=attempt.epoch)
+    world.see(heard)
+    assert observe(world.campaign, heard, world.now) is world.campaign
+    world.now += timedelta(seconds=29)
+    world.beat("h2", 2)
+    assert "h2" not in _told(world)
+    assert any(
+        "told to stop between two steps: 1 host (h2)" in line
+        for line in explain(world.campaign, world.now).done
+    )
+
+
+def test_a_soft_abort_may_become_a_hard_one_and_a_hard_one_stays() -> None:
+    world = _at_work()
+    world.see(ASKED["abort"])
+    assert _told(world) == []
+    assert f"dockwave abort {world.campaign.id} --hard" in " ".join(explain(world.campaign, world.now).next)
+    world.see(ASKED["abort --hard"])
+    assert _told(world) == ["h2", "h3"]
+    assert [stop.rule for stop in world.campaign.stops] == ["operator abort", "operator abort --hard"]
+    before = world.campaign
+    world.see(ASKED["abort"])
+    assert world.campaign is before
+    assert "running hosts stop between two steps" in explain(world.campaign, world.now).headline
+
+
+def test_no_undo_and_no_reader_is_stopped() -> None:
+    world = _at_work()
+    world.end("h2", failed(changed=True))
+    world.run()
+    assert world.undos() == ["h2"]
+    world.see(ASKED["abort --hard"])
+    assert _told(world) == ["h3"]
+    reader = World(planned(2, kind=Kind.READ_ONLY))
+    reader.run()
+    reader.see(ASKED["abort --hard"])
+    assert _told(reader) == []
+
+
+def test_a_host_that_says_it_was_stopped_although_nobody_aborted_has_failed() -> None:
+    world = _at_work()
+    world.end("h2", failed(changed=False, code="E_STOPPED"))
+    assert world.host("h2").failed_as is FailureKind.FAILED
 
 
 def test_a_paused_campaign_starts_nothing_and_says_who_why_how_long_and_what_next() -> None:

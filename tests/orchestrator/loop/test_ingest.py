@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.campaign import Attempt, Campaign
-from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked
+from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked, StopHeard
 from orchestrator.loop.ingest import Ignored, campaign_id_of, event_of
 from tasks.model import Mode
 from tasks.result import Outcome
@@ -121,3 +121,14 @@ def test_what_a_worker_writes_into_short_fields_is_bounded(campaign: Campaign) -
     )
     assert isinstance(said, Heartbeat)
     assert (len(said.worker), len(said.step)) == (200, 300)
+
+
+def test_a_host_that_was_told_to_stop_has_heard_of_it_only_when_it_says_so(campaign: Campaign) -> None:
+    run = campaign.runs[0]
+    heard = _report(mode=Mode.STOP, result=ok(changed=False))
+    assert event_of(heard, run) == StopHeard(host="web-1", attempt_id="ctest/web-1/2", epoch=5)
+    for outcome in (Outcome.UNREACHABLE, Outcome.UNKNOWN, Outcome.SKIPPED, Outcome.FAILED):
+        said = event_of(_report(mode=Mode.STOP, result=replace(ok(), outcome=outcome)), run)
+        assert isinstance(said, Ignored), outcome
+    assert isinstance(event_of(_report(mode=Mode.STOP, kind=ReportKind.BUSY), run), Ignored)
+    assert isinstance(event_of(_report(mode=Mode.STOP, kind=ReportKind.RESULT), run), Ignored)

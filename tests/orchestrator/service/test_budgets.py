@@ -74,7 +74,9 @@ def test_a_host_left_to_a_person_uses_the_budget_of_later_campaigns_until_it_is_
 
 def test_campaigns_without_budgets_of_their_own_share_the_limit_of_the_settings(store: Store) -> None:
     control = Control(store, fleet_budget=1)
-    first, second = control.apply(("db-1",)), control.apply(("db-2",))
+    first, second = control.plan(("db-1",)), control.plan(("db-2",))
+    for own in (first, second):
+        control.service.apply(control.service.document(own)[0], "tester")
     control.tick(2)
     assert len(control.service.leases()) == 1
     (line,) = control.service.why(second).brakes

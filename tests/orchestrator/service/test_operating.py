@@ -113,3 +113,34 @@ def test_a_campaign_that_is_not_over_is_not_retried(control: Control) -> None:
         control.service.retry(own, Retry())
     with pytest.raises(BadInput):
         control.service.retry("cnone", Retry())
+
+
+def test_a_hard_abort_reaches_the_hosts_at_work_over_a_restart_and_what_they_changed_goes_back(
+    store: Store,
+) -> None:
+    control = Control(store, hosts=ScriptedHosts(slow=frozenset(THREE)))
+    own = control.apply(THREE, waves="all", parallelism=2)
+    control.tick()
+    control.work()
+    control.tick()
+    control.service.abort(own, "anna", "smoke in the rack", hard=True)
+    control.tick()
+    control.outbox.waiting.clear()
+    control.restart()
+    control.run(own, _final)
+    assert control.states(own) == {
+        "": "ABORTED",
+        "web-1": "ROLLED_BACK",
+        "web-2": "ROLLED_BACK",
+        "web-3": "CANCELLED",
+    }
+    assert {order.host.name for order in control.hosts.orders if order.mode is Mode.STOP} == {
+        "web-1",
+        "web-2",
+    }
+    kinds = [line.kind for line in control.service.events(own, 0)]
+    asked = next(line for line in control.service.events(own, 0) if line.kind == "abort-asked")
+    assert (asked.data["by"], asked.data["hard"]) == ("anna", True)
+    assert kinds.index("abort-asked") < kinds.index("stop-attempt") < kinds.index("stop-heard")
+    control.service.abort(own, "anna", hard=True)
+    assert control.service.campaign(own).state == "ABORTED", "asked of a finished campaign it changes nothing"
