@@ -30,10 +30,29 @@ def refuse_other_digest(order: Order, draft: Draft, *, strict: bool) -> None:
         return
     if draft.digest != order.digest:
         raise Refused(
-            f"The host changed since it was planned: it would now need {draft.summary or 'other steps'}",
+            f"The host changed since it was planned: {_moved(order, draft)}",
             code="E_PLAN_STALE",
             hint="Make a new plan.",
         )
+
+
+def _moved(order: Order, draft: Draft) -> str:
+    """What is no longer needed, and what is new, by name; a bounded many."""
+    approved, now = order.approved or (), [step.key for step in draft.steps]
+    gone = [key for key in approved if key not in now]
+    new = [key for key in now if key not in approved]
+    parts = [
+        f"{len(keys)} of {count} {what} ({', '.join(keys[:5])}{', ...' if len(keys) > 5 else ''})"
+        for keys, count, what in (
+            (gone, len(approved), "planned steps no longer needed"),
+            (new, len(now), "steps needed now are new"),
+        )
+        if keys
+    ]
+    return (
+        "; ".join(parts)
+        or f"its {len(now)} steps would do something else now ({draft.summary or 'no summary'})"
+    )
 
 
 def drifted(order: Order, procedure: AnyProcedure, facts: Facts, draft: Draft) -> tuple[StepResult, ...]:

@@ -15,6 +15,7 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.causes import HEALTHY, Cause, causes_of
 from orchestrator.campaign.census import open_attempt, take_census
 from orchestrator.campaign.contrast import in_words
+from orchestrator.campaign.drift import left_alone
 from orchestrator.campaign.quarantine_waits import waiting_hosts
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.rollout import StopAction
@@ -179,6 +180,9 @@ def _left(campaign: Campaign) -> Iterator[str]:
     changed = [run.host.name for run in campaign.runs if run.state in HEALTHY and run.changed]
     if changed:
         yield f"changed, and left so: {plural(len(changed), 'host')} ({names(changed)})"
+    drift = left_alone(campaign)
+    if drift.changes:
+        yield f"planned objects, because their hosts had changed: {drift.headline}"
     for state, text in (
         (HostState.NEEDS_HUMAN, "needs a person; no campaign changes it before its release"),
         (HostState.UNKNOWN, "fate unknown; only its journal or a person can tell"),

@@ -147,6 +147,12 @@ def plan(
         Path | None, typer.Option(metavar="FILE", help="Write the plan here, for `apply`.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the --out file.")] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLAN", help="Ask the hosts of this plan again, and show what is no longer as planned."
+        ),
+    ] = None,
     output: Output = "table",
     details: Details = False,
 ) -> None:
@@ -154,6 +160,10 @@ def plan(
     from orchestrator.cli.planfile import check_target, write_plan
 
     check_output(output)
+    if check is not None:
+        from orchestrator.cli.staleness import check_plan
+
+        check_plan(session, check, output, _asked(locals()), out=out)
     if out is not None:
         check_target(out, force=force)
     asked = _asked(locals())

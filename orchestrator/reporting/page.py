@@ -52,6 +52,7 @@ def _body(record: Record) -> Iterator[Element]:
     )
     yield from _section("Hosts", hosts_section(view))
     yield from _section("Gates", _list(view.gates))
+    yield from _section("Planned and left alone", _list(view.drift))
     yield from _section("The plan in words", _list(view.words))
     yield from _section("Audit", _audit(record))
 

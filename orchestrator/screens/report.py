@@ -102,6 +102,7 @@ def result(view: CampaignView, now: datetime, *, details: bool = False) -> Rende
     parts += [Text.assemble(("waits   ", "bold"), plain(line)) for line in view.brakes]
     parts += [Text.assemble(("warned  ", "bold"), plain(line)) for line in view.notices]
     parts += [Text.assemble(("asked   ", "bold"), plain(line)) for line in view.gates]
+    parts += [Text.assemble(("drifted ", "bold"), plain(line)) for line in view.drift]
     parts.append(totals(view, now))
     return Group(*parts)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.drift import left_alone
 from orchestrator.campaign.gate_words import closed_gates, closed_words, gate_lines
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.remarks import brake_lines, notice_lines
@@ -102,6 +103,7 @@ def campaign_view(
         brakes=list(brake_lines(campaign, now, around)),
         notices=list(notice_lines(campaign)),
         gates=list(gate_lines(campaign, now)),
+        drift=list(left_alone(campaign).lines),
         closed_gates=[
             ClosedGateView(
                 gate=item.gate.name, wave=item.wave, kind=item.gate.kind, text=closed_words(item, now)

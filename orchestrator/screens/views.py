@@ -236,6 +236,8 @@ class CampaignView(View):
     closed_gates: list[ClosedGateView]
     #: those a person let pass
     overrides: list[OverrideView]
+    #: what was planned and left alone because its host had changed: in numbers, then object by object
+    drift: list[str] = []
     progress: ProgressView | None
     #: exit code of the command line for this state; null while it goes on
     exit_code: int | None
