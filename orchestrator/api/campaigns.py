@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal
 import anyio
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import LoggedEvent, Service
 from orchestrator.api.plans import Text
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.screens.sanitize import clean_json
-from orchestrator.screens.viewing import campaign_line, campaign_view
+from orchestrator.screens.viewing import campaign_line, campaign_view, past_view
 from orchestrator.screens.views import CampaignView
 
 #: watchers that may wait at the same time without keeping others from being answered
@@ -50,8 +50,16 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
         return {"campaigns": lines}
 
     @routes.get("/{reference}", response_model=None, responses={200: {"model": CampaignView}})
-    def show(reference: Reference, detail: Literal["full", "summary"] = "full") -> Response:
-        """One campaign, whole; `summary` cuts plans and results down for live views."""
+    def show(
+        reference: Reference,
+        detail: Literal["full", "summary"] = "full",
+        at: Annotated[AwareDatetime | None, Query()] = None,
+    ) -> Response:
+        """One campaign, whole, or as it was `at` an instant; `summary` cuts plans and results down for live views."""
+        if at is not None:
+            past = service.at(service.campaign(reference).id, at)
+            view = past_view(past.campaign, past.at, sure=past.sure, full=detail == "full")
+            return answer(view.model_dump(mode="python"))
         campaign = service.campaign(reference)
         # only what is over can be undone, and live views ask often
         undone_by = service.undone_by(campaign.id) if campaign.state in FINAL_CAMPAIGN else ()

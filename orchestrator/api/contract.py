@@ -17,6 +17,7 @@ from orchestrator.loop.planning import NewPlan
 from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.retrying import Retry
 from orchestrator.service.stopping import StopAll
+from orchestrator.service.travelling import Past
 from orchestrator.service.undoing import Undo
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease
@@ -70,6 +71,10 @@ class Service(Protocol):
 
     def campaign(self, reference: str) -> Campaign:
         """A campaign by id or by a beginning of it that no other has."""
+        ...
+
+    def at(self, reference: str, instant: datetime) -> Past:
+        """A campaign as it was at an instant."""
         ...
 
     def around(self, campaign: Campaign) -> Surroundings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,10 +54,10 @@ class Client:
         """Send JSON, get JSON."""
         return self._ask("POST", path, json=dict(body))
 
-    def campaign(self, reference: str, *, full: bool = True) -> CampaignView:
-        """One campaign by its id, or by a beginning of it that no other has."""
-        detail = "full" if full else "summary"
-        body = self.get(f"/v1/campaigns/{_segment(reference)}", detail=detail)
+    def campaign(self, reference: str, *, full: bool = True, at: datetime | None = None) -> CampaignView:
+        """One campaign by its id, or by a beginning of it that no other has; as it is, or as it was at an instant."""
+        params = {"detail": "full" if full else "summary"} | ({} if at is None else {"at": at.isoformat()})
+        body = self.get(f"/v1/campaigns/{_segment(reference)}", **params)
         return CampaignView.model_validate(body, extra="ignore")
 
     def news(self, campaign_id: str, after: int, wait_s: float = POLL_S) -> tuple[list[dict[str, Any]], int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.campaign.durations import LONGEST_S, seconds_of, words
 from tasks.errors import BadInput
 
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?\Z")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 
 
@@ -28,6 +30,19 @@ def duration(flag: str, text: str, *, least_s: float = 0.0, most_s: float = LONG
             hint="Choose a value within these limits.",
         )
     return seconds
+
+
+def instant(flag: str, text: str, now: datetime) -> datetime:
+    """An instant: ISO 8601, UTC unless it names an offset; a time alone is one of today (UTC)."""
+    given = f"{now:%Y-%m-%d} {text}" if _TIME.match(text) else text
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise BadInput(
+            f"{flag} cannot be {text[:80]!r}: it is no time",
+            hint=f"Write {flag} '2026-11-24 12:00:30' (UTC), {flag} 2026-11-24T13:00:30+01:00 or {flag} 12:00:30.",
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def whole(flag: str, value: int, *, least: int, most: int) -> int:

@@ -58,31 +58,38 @@ def show(
     svg: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write its picture, as `watch` draws it.")
     ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As it was then, UTC: '2026-11-24 12:00:30', 12:00.")
+    ] = None,
 ) -> None:
-    """Show one campaign: its hosts, results and totals."""
+    """Show one campaign: its hosts, results and totals; --at shows how it stood then, from the event log."""
+    from orchestrator.cli.flags import instant
     from orchestrator.cli.plan import check_output, print_json
     from orchestrator.screens import plan_report, report
 
     check_output(output)
-    view = session.client.campaign(campaign)
+    now = datetime.now(tz=UTC)
+    then = None if at is None else instant("--at", at, now)
+    view = session.client.campaign(campaign, at=then)
+    if then is not None:
+        session.say(f"As it was at {then:%Y-%m-%d %H:%M:%S %Z}.")
+    now = then or now
     if svg is not None:
-        _write_picture(view, svg)
+        _write_picture(view, svg, now)
     if output == "json":
         print_json(session, view)
     elif as_plan or view.state in {"PLANNING", "PLANNED"}:
         session.print(plan_report.plan(view, details=details))
     else:
-        session.print(report.result(view, datetime.now(tz=UTC), details=details))
+        session.print(report.result(view, now, details=details))
 
 
-def _write_picture(view: CampaignView, path: Path) -> None:
+def _write_picture(view: CampaignView, path: Path, now: datetime) -> None:
     from orchestrator.cli.files import write_file
     from orchestrator.cli.live import picture
     from orchestrator.screens import report
 
-    text = report.svg(
-        picture(view, datetime.now(tz=UTC), width=_PICTURE), title=f"dockwave watch {view.id}", width=_PICTURE
-    )
+    text = report.svg(picture(view, now, width=_PICTURE), title=f"dockwave watch {view.id}", width=_PICTURE)
     write_file("--svg", path, text)
 
 

@@ -34,6 +34,9 @@ from orchestrator.screens.views import (
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import HOST_RESULT
 
+#: told when the log of a campaign does not lead to how it stands now
+UNSURE = "its log was partly written by another version and does not lead to how it stands now: take this with care"
+
 #: outcome of a host by its final state, where no result says more
 _OUTCOMES: Mapping[HostState, Outcome] = {
     HostState.SUCCEEDED: Outcome.CHANGED,
@@ -117,6 +120,12 @@ def campaign_view(
         progress=_progress(campaign, now),
         exit_code=EXIT_CODES.get(campaign.state),
     )
+
+
+def past_view(campaign: Campaign, at: datetime, *, sure: bool, full: bool = True) -> CampaignView:
+    """The campaign as it was; what of the world outside held it then is in the log only."""
+    view = campaign_view(campaign, at, full=full)
+    return view.model_copy(update={"at": at, "notices": [*view.notices, *(() if sure else (UNSURE,))]})
 
 
 def campaign_line(campaign: Campaign) -> CampaignLine:

@@ -241,6 +241,8 @@ class CampaignView(View):
     progress: ProgressView | None
     #: exit code of the command line for this state; null while it goes on
     exit_code: int | None
+    #: the instant at which it was so; null = now
+    at: datetime | None = None
 
 
 class CampaignLine(View):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,6 +20,7 @@ from orchestrator.loop.leading import Lead
 from orchestrator.loop.outside import surroundings_of
 from orchestrator.service import conflicting
 from orchestrator.service.shelf import Shelf
+from orchestrator.service.travelling import Past, as_it_was
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import Lease, LoggedEvent
 from orchestrator.store.store import Reader, Store
@@ -57,6 +59,19 @@ class Reading:
         """Give a campaign by id, or by a beginning of it that no other has."""
         with self._store.read() as reader:
             return self._found(reader, reference)
+
+    def at(self, reference: str, instant: datetime) -> Past:
+        """Give a campaign as it was at an instant."""
+        with self._store.read() as reader:
+            campaign = self._found(reader, reference)
+            plan = reader.plan_of(campaign.id)
+            lines: list[LoggedEvent] = []
+            while more := reader.events_after(
+                lines[-1].seq if lines else 0, campaign_id=campaign.id, limit=5000
+            ):
+                lines += more
+        document = json.loads(plan.document) if plan is not None and plan.document is not None else None
+        return as_it_was(campaign, document, lines, instant, self._now())
 
     def campaigns(self, limit: int = 50) -> tuple[Campaign, ...]:
         """Give the newest campaigns, newest first."""

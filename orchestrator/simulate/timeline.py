@@ -116,7 +116,9 @@ def _hosts(before: Campaign, after: Campaign) -> dict[str, list[str]]:
 def _news(was: HostRun, run: HostRun) -> Iterator[str]:
     if run.state is not was.state and run.state in _NOW:
         failed = run.error is not None and run.failed_as is not None and run.failed_as != was.failed_as
-        yield _NOW[run.state] + (f" ({run.error.code})" if failed and run.error is not None else "")
+        watched_back = run.state is HostState.SOAKING and run.attempt is not None and run.attempt.undo
+        text = "back, and watched from now on" if watched_back else _NOW[run.state]
+        yield text + (f" ({run.error.code})" if failed and run.error is not None else "")
     new = run.attempts[len(was.attempts) :]
     if any(attempt.undo for attempt in new):
         yield _BACK

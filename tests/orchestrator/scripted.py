@@ -32,6 +32,7 @@ from orchestrator.loop.planning import NewPlan
 from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.retrying import Retry, again
 from orchestrator.service.stopping import StopAll
+from orchestrator.service.travelling import Past
 from orchestrator.service.undoing import Undo, way_back
 from orchestrator.store.chain import GENESIS, Line, LogHead, data_text, link
 from orchestrator.store.records import Lease, LoggedEvent
@@ -125,6 +126,13 @@ class ScriptedService:
             return found[0]
         what = "names several campaigns" if found else "names no campaign"
         raise BadInput(f"{reference} {what}", code="E_NOT_FOUND", hint="`dockwave ls` lists them.")
+
+    def at(self, reference: str, instant: datetime) -> Past:
+        """Before the campaign there was none; else as it is."""
+        campaign = self.campaign(reference)
+        if instant < campaign.created_at:
+            raise BadInput("It did not exist", code="E_TIME", hint="Give a later time.")
+        return Past(campaign=replace(campaign, state=CampaignState.PAUSED), at=instant, sure=False)
 
     def campaigns(self, limit: int) -> Sequence[Campaign]:
         """Newest first."""

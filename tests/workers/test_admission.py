@@ -108,10 +108,11 @@ def test_an_overtaken_attempt_answers_unknown_and_stops() -> None:
     now=st.floats(900, 1100),
     host_time=st.floats(900, 1100),
     stop=st.none() | st.text(max_size=5),
+    halt=st.none() | st.text(max_size=5),
 )
 def test_nothing_starts_unless_fresh_and_in_time_and_allowed(
-    epoch: int, seen: int, expires: float, now: float, host_time: float, stop: str | None
+    epoch: int, seen: int, expires: float, now: float, host_time: float, stop: str | None, halt: str | None
 ) -> None:
-    record = replace(RECORD, epoch=seen, time=host_time, stop=stop)
+    record = replace(RECORD, epoch=seen, time=host_time, stop=stop, halt=halt)
     started = admit(order(epoch=epoch, expires_at=expires), record, now=now).decision is Decision.START
-    assert started == (epoch > seen and max(now, host_time) <= expires and stop is None)
+    assert started == (epoch > seen and max(now, host_time) <= expires and stop is None and halt is None)

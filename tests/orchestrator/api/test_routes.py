@@ -369,3 +369,19 @@ def test_an_expired_plan_still_shows_when_it_expired(client: httpx.Client, servi
     assert (
         client.get(f"/v1/campaigns/{campaign}").json()["plan_expires_at"] < datetime.now(tz=UTC).isoformat()
     )
+
+
+def test_a_campaign_is_shown_as_it_was_at_an_instant(client: httpx.Client) -> None:
+    campaign = planned(client)
+    body = client.get(f"/v1/campaigns/{campaign}", params={"at": "2027-01-01T00:00:00Z"}).json()
+    assert (body["state"], body["at"]) == ("PAUSED", "2027-01-01T00:00:00Z")
+    assert any("does not lead to how it stands now" in line for line in body["notices"])
+    assert client.get(f"/v1/campaigns/{campaign}").json()["at"] is None
+
+
+@pytest.mark.parametrize(
+    "at", ["", "noon", "2026-11-24", "2026-11-24T12:00:00", "2026-13-01T00:00:00Z", "1e400"]
+)
+def test_a_time_that_is_none_or_names_no_zone_is_refused(client: httpx.Client, at: str) -> None:
+    campaign = planned(client)
+    assert client.get(f"/v1/campaigns/{campaign}", params={"at": at}).status_code == 422

@@ -53,9 +53,8 @@ def test_what_changed_is_counted_by_what_became_of_it_and_told_by_host() -> None
 
 
 def test_what_is_new_is_told_and_so_is_what_would_do_something_else() -> None:
-    drift = between(
-        _document(_plan("image:a"), ALL), _document(ALL, replace(ALL, plan={**ALL.plan, "digest": "e" * 64}))
-    )  # type: ignore[dict-item] # it has one
+    other = _plan("image:a", "image:b", "image:c", digest="e" * 64)
+    drift = between(_document(_plan("image:a"), ALL), _document(ALL, other))
     assert [(item.host, item.sort) for item in drift.changes] == [
         ("h1", "new"),
         ("h1", "new"),

@@ -381,3 +381,36 @@ def test_campaigns_in_the_way_are_named_and_refused_when_that_is_wanted(
         "They take turns: campaign c9 (disk.cleanup, RUNNING) has to do with hosts web-1 too."
         in queued.output
     )
+
+
+@pytest.fixture
+def plan_id(dockwave: Dockwave) -> str:
+    """A plan there is."""
+    assert dockwave(*PLAN).exit_code == 0
+    return "c0"
+
+
+def test_show_at_shows_how_it_stood_then(dockwave: Dockwave, service: ScriptedService, plan_id: str) -> None:
+    then = "2027-01-01 12:00:30"
+    done = dockwave("show", plan_id, "--at", then)
+    assert done.exit_code == 0, done.output
+    assert "As it was at 2027-01-01 12:00:30 UTC." in done.stderr
+    assert "PAUSED" in done.stdout
+    body = json.loads(dockwave("show", plan_id, "--at", "2027-01-01T13:00:30+01:00", "-o", "json").stdout)
+    assert body["at"].startswith("2027-01-01T12:00:30")
+
+
+@pytest.mark.parametrize(
+    "at", ["noon", "", "25:00", "2026-02-30", "2026-11-24 12:00:00 CET", "12:00:00.5.5", "\x1b[2J"]
+)
+def test_show_at_a_time_that_is_none_exits_2_with_how_to_write_it(
+    dockwave: Dockwave, service: ScriptedService, plan_id: str, at: str
+) -> None:
+    done = dockwave("show", plan_id, "--at", at)
+    assert done.exit_code == 2
+    assert "--at cannot be" in done.output
+    assert "2026-11-24 12:00:30" in done.output
+
+
+def test_show_at_a_time_before_the_campaign_exits_2(dockwave: Dockwave, plan_id: str) -> None:
+    assert dockwave("show", plan_id, "--at", "2001-01-01").exit_code == 2
