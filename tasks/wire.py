@@ -49,6 +49,8 @@ class Order(Record):
     machine_id: str | None = None
     #: the attempt whose snapshot an UNDO returns to
     undo_of: str | None = None
+    #: in PLAN mode: the attempt that was proven right here before; while it still is, nothing is to be done
+    proven_by: str | None = None
     protect: Protect = Protect()
     reason: str = ""
     #: who asked, for the host's journal

@@ -18,7 +18,7 @@ from tasks.catalog import AnyProcedure, find, parse_params
 from tasks.connection import Connection
 from tasks.errors import DockwaveError, TransportError
 from tasks.model import Mode
-from tasks.procedure import EngineStep, Facts, Params, Setting, Step
+from tasks.procedure import Draft, EngineStep, Facts, Params, Setting, Step
 from tasks.result import Finding, HostResult, Outcome, Severity, StepResult, StepState
 from tasks.wire import Order
 from workers import outcome
@@ -86,8 +86,19 @@ class Attempt:
             return outcome.planned(
                 self._way_back(self.order.undo_of).preview(self._gather, self._params, self._setting)
             )
+        if self.order.proven_by is not None and self._still_right(self.order.proven_by):
+            return outcome.planned(Draft(summary=f"still as {self.order.proven_by} left it"))
         facts = self._gather(None)
         return outcome.planned(self._procedure.plan(facts, self._params, self._setting(None)))
+
+    def _still_right(self, attempt_id: str) -> bool:
+        """Judge the host as that attempt's own verification did; without its journal nothing is proven."""
+        journal = Journal(self._connection, attempt_id, self._paths)
+        before = self._snapshot(journal)
+        if before is None:
+            return False
+        now = self._gather(before)
+        return self._procedure.verify(before, now, self._params, journal.read().steps).ok
 
     def recheck(self) -> HostResult:
         """Judge the host again as the attempt's own verification did, after the soak."""

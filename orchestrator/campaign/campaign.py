@@ -129,6 +129,8 @@ class HostRun:
     machine_id: str | None = None
     #: in an undo campaign: the attempt whose snapshot this host returns to
     undo_of: str | None = None
+    #: in a retry: the attempt of the campaign before that was proven right here
+    proven_by: str | None = None
     undo: UndoClass = UndoClass.NONE
     #: its dry run, for people (tasks.procedure.Draft as JSON)
     plan: Mapping[str, Any] | None = None

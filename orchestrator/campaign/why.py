@@ -152,6 +152,7 @@ def _done(campaign: Campaign) -> Iterator[str]:
         hosts = _hosts_in(campaign, state)
         if hosts:
             yield f"{text}: {plural(len(hosts), 'host')} ({names(hosts)})"
+    yield from _told_to_stop(campaign)
     for stop in campaign.stops:
         if stop.lifted_at is not None:
             speaks = "its rules stay silent" if stop.silenced else "its rules speak again at the next trouble"
@@ -162,18 +163,18 @@ def _done(campaign: Campaign) -> Iterator[str]:
     for given in campaign.approvals:
         if given.gate:
             yield f"gate {given.gate}{f' of wave {given.wave}' if given.wave else ''} approved by {given.by}"
-    told = [
-        run.host.name
-        for run in campaign.runs
-        if (attempt := run.attempt) is not None and attempt.stop_heard_at is not None
-    ]
-    if told:
-        yield f"told to stop between two steps: {plural(len(told), 'host')} ({names(told)})"
     for item in campaign.overrides:
         yield f"gate {item.gate} overridden by {item.by}: {item.reason}"
     asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]
     if asked and campaign.state not in FINAL_CAMPAIGN:
         yield f"the journals of {names(asked)} are being asked what became of the attempt"
+
+
+def _told_to_stop(campaign: Campaign) -> Iterator[str]:
+    attempts = ((run.host.name, run.attempt) for run in campaign.runs)
+    told = [host for host, attempt in attempts if attempt is not None and attempt.stop_heard_at is not None]
+    if told:
+        yield f"told to stop between two steps: {plural(len(told), 'host')} ({names(told)})"
 
 
 def _left(campaign: Campaign) -> Iterator[str]:

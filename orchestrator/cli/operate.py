@@ -146,8 +146,11 @@ def retry(
     campaign: Reference,
     only: Annotated[
         str,
-        typer.Option(metavar="KINDS", help="What is done again: failed, unreachable, not-started, skipped."),
-    ] = "failed,unreachable,not-started",
+        typer.Option(
+            metavar="KINDS",
+            help="What is done again: failed, unreachable, not-started, skipped; verified: read again.",
+        ),
+    ] = "failed,unreachable,not-started,verified",
     reason: Reason = "",
     allow_unreachable: Annotated[
         bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
@@ -157,7 +160,7 @@ def retry(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the --out file.")] = False,
 ) -> None:
-    """Plan again what a finished campaign did not prove: same procedure, parameters and policy, fewer hosts."""
+    """Plan again what a finished campaign did not prove; what it proved is read again, and redone only if not right."""
     from orchestrator.cli.plan import await_plan
     from orchestrator.cli.planfile import check_target, write_plan
     from orchestrator.cli.request import author, one_line

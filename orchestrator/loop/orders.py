@@ -84,6 +84,7 @@ def _sending(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, unt
         digest=run.digest,
         machine_id=run.machine_id,
         undo_of=attempt.undo_of,
+        proven_by=run.proven_by if mode is Mode.PLAN else None,
         protect=campaign.protect,
         reason=campaign.reason,
         author=campaign.author,

@@ -64,6 +64,8 @@ class NewPlan:
     deadline_s: float = DEADLINE_S
     #: what it takes back, when it is an undo
     origin: Origin | None = None
+    #: by host: the attempt that was proven right there before; it is judged again, and done anew only if it is not
+    proven: Mapping[str, str] = field(default_factory=dict)
 
 
 def request_of(campaign: Campaign, *, allow_unreachable: bool) -> PlanRequest:
@@ -152,7 +154,7 @@ def begin(
         kind=kind,
         params=params,
         policy=asked.policy,
-        runs=tuple(_asked(campaign_id, host, kind, now, deadline, asked.origin) for host in asked.hosts),
+        runs=tuple(_asked(campaign_id, _run(host, asked), kind, now, deadline) for host in asked.hosts),
         waves=0,
         created_at=now,
         plan_expires_at=now + timedelta(seconds=asked.ttl_s),
@@ -164,14 +166,16 @@ def begin(
     )
 
 
-def _asked(
-    campaign_id: str, host: Host, kind: Kind, now: datetime, deadline: datetime, origin: Origin | None
-) -> HostRun:
-    run = going_back(HostRun(host=host, wave=0, state=HostState.PENDING), origin)
+def _run(host: Host, asked: NewPlan) -> HostRun:
+    run = HostRun(host=host, wave=0, state=HostState.PENDING, proven_by=asked.proven.get(host.name))
+    return going_back(run, asked.origin)
+
+
+def _asked(campaign_id: str, run: HostRun, kind: Kind, now: datetime, deadline: datetime) -> HostRun:
     if kind is Kind.READ_ONLY:
         return run
     question = Attempt(
-        id=attempt_id(campaign_id, host.name, PLANNING_ATTEMPT),
+        id=attempt_id(campaign_id, run.host.name, PLANNING_ATTEMPT),
         number=PLANNING_ATTEMPT,
         # planning is not fenced: it changes nothing
         epoch=1,

@@ -1,15 +1,20 @@
-"""A campaign over what another one left: every frozen host without a verified success, asked again from the start."""
+"""A campaign over what another one left: what it did not prove is planned again, what it proved is judged again.
+
+A host with a verified success is read once more, as that attempt's own verification did; it is planned anew only if
+it is no longer right.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.origin import origin_of
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
 from orchestrator.loop.planning import NewPlan
 from tasks.errors import Refused
+from tasks.model import Kind
 
 
 class Left(StrEnum):
@@ -23,10 +28,12 @@ class Left(StrEnum):
     NOT_STARTED = "not-started"
     #: left out on purpose, by a person or by the plan
     SKIPPED = "skipped"
+    #: proven right: read again, and done again only if it is no longer
+    VERIFIED = "verified"
 
 
 #: what is done again unless the person says otherwise; what was left out on purpose stays out
-DEFAULT = (Left.FAILED, Left.UNREACHABLE, Left.NOT_STARTED)
+DEFAULT = (Left.FAILED, Left.UNREACHABLE, Left.NOT_STARTED, Left.VERIFIED)
 
 _LEFT = {
     HostState.FAILED_CLEAN: Left.FAILED,
@@ -36,6 +43,8 @@ _LEFT = {
     HostState.UNKNOWN: Left.UNREACHABLE,
     HostState.CANCELLED: Left.NOT_STARTED,
     HostState.SKIPPED: Left.SKIPPED,
+    HostState.SUCCEEDED: Left.VERIFIED,
+    HostState.ALREADY_RIGHT: Left.VERIFIED,
 }
 
 
@@ -58,9 +67,10 @@ def again(campaign: Campaign, wish: Retry) -> NewPlan:
             code="E_NOT_NOW",
             hint=f"Follow it with `dockwave watch {campaign.id}`, or end it with `dockwave abort {campaign.id}`",
         )
-    hosts = tuple(run.host for run in campaign.runs if _LEFT.get(run.state) in wish.only)
-    if not hosts:
-        kinds = ", ".join(wish.only)
+    runs = tuple(run for run in campaign.runs if _LEFT.get(run.state) in _wanted(campaign, wish))
+    asked_for = set(wish.only) - {Left.VERIFIED} or {Left.VERIFIED}
+    if not any(_LEFT.get(run.state) in asked_for for run in runs):
+        kinds = ", ".join(kind for kind in wish.only if kind in asked_for)
         raise Refused(
             f"Campaign {campaign.id} left no host that is {kinds}: there is nothing to do again",
             code="E_NOTHING_LEFT",
@@ -69,7 +79,7 @@ def again(campaign: Campaign, wish: Retry) -> NewPlan:
     return NewPlan(
         procedure=campaign.procedure,
         params=campaign.params,
-        hosts=hosts,
+        hosts=tuple(run.host for run in runs),
         policy=campaign.policy,
         protect=campaign.protect,
         author=wish.by,
@@ -77,4 +87,18 @@ def again(campaign: Campaign, wish: Retry) -> NewPlan:
         allow_unreachable=wish.allow_unreachable,
         timeout_s=campaign.timeout_s,
         origin=origin_of(campaign),
+        proven={run.host.name: proof for run in runs if (proof := _proof(campaign, run)) is not None},
     )
+
+
+def _wanted(campaign: Campaign, wish: Retry) -> frozenset[Left]:
+    """What only reads has nothing to prove: who has answered is not asked again unless that alone is wanted."""
+    kinds = frozenset(wish.only)
+    return kinds - {Left.VERIFIED} or kinds if campaign.kind is Kind.READ_ONLY else kinds
+
+
+def _proof(campaign: Campaign, run: HostRun) -> str | None:
+    """The attempt to be judged again; an undo, and a host that was right from the start, are judged by a dry run."""
+    if campaign.undoes or campaign.kind is Kind.READ_ONLY or run.state is not HostState.SUCCEEDED:
+        return None
+    return next((attempt.id for attempt in reversed(run.attempts) if not attempt.undo), None)

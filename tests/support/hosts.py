@@ -53,6 +53,8 @@ class ScriptedHosts:
     plans: Mapping[str, HostResult] = field(default_factory=dict)
     #: hosts that never answer anything but planning
     silent: frozenset[str] = frozenset()
+    #: hosts that are no longer as an attempt proved them
+    spoiled: frozenset[str] = frozenset()
     #: effects by attempt id: what a real host would have done to itself
     effects: Counter[str] = field(default_factory=Counter)
     #: attempts that are to do no further step
@@ -70,6 +72,11 @@ class ScriptedHosts:
         self.orders.append(order)
         name = order.host.name
         if order.mode is Mode.PLAN:
+            if order.proven_by in self.journal and name not in self.spoiled:
+                right = HostResult(
+                    outcome=Outcome.OK, plan=Draft(summary="still right").model_dump(mode="json")
+                )
+                return [report(order, ReportKind.RESULT, self._identified(name, right), seq=1)]
             plan = self.plans.get(name, HostResult(outcome=Outcome.OK, plan=DRAFT.model_dump(mode="json")))
             return [report(order, ReportKind.RESULT, self._identified(name, plan), seq=1)]
         if name in self.silent:

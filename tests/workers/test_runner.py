@@ -264,6 +264,26 @@ def test_the_same_attempt_runs_once_at_a_time_in_one_process(bench: Bench) -> No
     assert ends[ReportKind.RESULT] + ends[ReportKind.BUSY] == 4
 
 
+def test_a_host_that_is_as_an_attempt_proved_it_needs_nothing_and_one_that_is_not_is_planned_anew(
+    bench: Bench,
+) -> None:
+    bench.result(bench.order(1))
+    again = bench.order(0, mode=Mode.PLAN, approved=None, params={"replan": True}, proven_by="c1/machine/1")
+    plan = bench.result(again).plan
+    assert plan is not None
+    assert (plan["steps"], plan["summary"]) == ([], "still as c1/machine/1 left it")
+    bench.file.write_text("line 1\n")
+    plan = bench.result(again).plan
+    assert plan is not None
+    assert [step["key"] for step in plan["steps"]] == ["line-2", "line-3"]
+
+
+def test_an_attempt_the_host_knows_nothing_of_proves_nothing(bench: Bench) -> None:
+    plan = bench.result(bench.order(0, mode=Mode.PLAN, approved=None, proven_by="c1/machine/9")).plan
+    assert plan is not None
+    assert len(plan["steps"]) == 3
+
+
 def _stop(order: Order) -> Order:
     return order.model_copy(update={"mode": Mode.STOP})
 

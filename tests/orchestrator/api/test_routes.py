@@ -374,7 +374,7 @@ def test_an_expired_plan_still_shows_when_it_expired(client: httpx.Client, servi
 def test_a_campaign_is_shown_as_it_was_at_an_instant(client: httpx.Client) -> None:
     campaign = planned(client)
     body = client.get(f"/v1/campaigns/{campaign}", params={"at": "2027-01-01T00:00:00Z"}).json()
-    assert (body["state"], body["at"]) == ("PAUSED", "2027-01-01T00:00:00Z")
+    assert (body["state"], body["at"]) == ("PAUSED", "2027-01-01T00:00:00+00:00")
     assert any("does not lead to how it stands now" in line for line in body["notices"])
     assert client.get(f"/v1/campaigns/{campaign}").json()["at"] is None
 

@@ -100,11 +100,67 @@ def test_a_retry_plans_what_was_left_under_the_same_policy(store: Store) -> None
     control.run(new, lambda campaign: campaign.state != "PLANNING")
     made = control.service.campaign(new)
     old = control.service.campaign(own)
-    assert {run.host.name for run in made.runs} == {
-        run.host.name for run in old.runs if run.state != "SUCCEEDED"
-    }
+    assert {run.host.name for run in made.runs} == set(THREE)
     assert (made.policy, made.procedure, made.params) == (old.policy, old.procedure, old.params)
     assert (made.author, made.reason) == ("anna", f"retry of {own}")
+
+
+def test_a_retry_reads_verified_hosts_again_and_does_them_again_only_where_they_are_no_longer_right(
+    store: Store,
+) -> None:
+    control = Control(store, hosts=ScriptedHosts(script={"web-3": failed(changed=False)}))
+    own = control.apply(THREE, waves="all", parallelism=3, max_failures="100%")
+    control.run(own, _final)
+    assert control.states(own) | {"": ""} == {
+        "": "",
+        "web-1": "SUCCEEDED",
+        "web-2": "SUCCEEDED",
+        "web-3": "FAILED_CLEAN",
+    }
+    control.hosts.script = {}
+    control.hosts.spoiled = frozenset({"web-2"})
+    new = control.service.retry(own, Retry(by="anna"))
+    control.restart()
+    control.run(new, lambda campaign: campaign.state != "PLANNING")
+    assert {run.host.name: run.wave > 0 for run in control.service.campaign(new).runs} == {
+        "web-1": False,
+        "web-2": True,
+        "web-3": True,
+    }
+    control.service.apply(control.service.document(new)[0], "anna")
+    control.run(new, _final)
+    assert control.states(new) == {
+        "": "COMPLETE",
+        "web-1": "ALREADY_RIGHT",
+        "web-2": "SUCCEEDED",
+        "web-3": "SUCCEEDED",
+    }
+    assert control.hosts.effects[f"{new}/web-1/1"] == 0, "what was proven is read, and gets no order"
+
+
+def test_a_retry_without_verified_leaves_proven_hosts_out_and_alone_it_only_reads(store: Store) -> None:
+    control = Control(store, hosts=ScriptedHosts(script={"web-3": failed(changed=False)}))
+    own = control.apply(THREE, waves="all", parallelism=3, max_failures="100%")
+    control.run(own, _final)
+    fewer = control.service.campaign(control.service.retry(own, Retry(only=(Left.FAILED,))))
+    assert [run.host.name for run in fewer.runs] == ["web-3"]
+    reads = control.service.campaign(control.service.retry(own, Retry(only=(Left.VERIFIED,))))
+    assert [(run.host.name, run.proven_by) for run in reads.runs] == [
+        ("web-1", f"{own}/web-1/1"),
+        ("web-2", f"{own}/web-2/1"),
+    ]
+
+
+def test_when_everything_is_proven_nothing_is_left_but_to_read_it_again(store: Store) -> None:
+    control = Control(store)
+    own = control.apply(THREE)
+    control.run(own, _final)
+    with pytest.raises(Refused, match="left no host that is failed, unreachable, not-started"):
+        control.service.retry(own, Retry())
+    look = control.apply(THREE, procedure="engine.info")
+    control.run(look, _final)
+    with pytest.raises(Refused):
+        control.service.retry(look, Retry())
 
 
 def test_a_campaign_that_is_not_over_is_not_retried(control: Control) -> None:

@@ -94,8 +94,6 @@ def test_the_logs_of_recorded_campaigns_lead_to_how_they_ended(name: str) -> Non
     begin = LoggedEvent(
         seq=1,
         campaign_id=planned.id,
-        host=None,
-        attempt_id=None,
         at=planned.created_at,
         kind="planned",
         data={},
