@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
-from orchestrator.campaign.gate_options import MOMENTS_OF, NEEDS, ONLY_OF, useful
+from orchestrator.campaign.gate_options import EVERY_S, MOMENTS_OF, NEEDS, ONLY_OF, TIMEOUT_S, useful
 from orchestrator.campaign.waves import MAX_COUNT
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -27,13 +27,14 @@ class GateBody(Body):
     argv: Annotated[list[_Line], Field(min_length=1, max_length=100)] | None = None
     least: _Number | None = None
     most: _Number | None = None
-    every_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 30.0
-    timeout_s: Annotated[float, Field(ge=1, le=600, allow_inf_nan=False)] = 10.0
+    every_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] | None = None
+    timeout_s: Annotated[float, Field(ge=1, le=600, allow_inf_nan=False)] | None = None
     failures: _Times = 0
     errors: _Times = 2
     inconclusive: _Times = 0
     passes: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
     action: GateAction = GateAction.HALT
+    warnings: Annotated[bool, Field(strict=True)] = False
     waves: Annotated[list[WaveNumber], Field(default_factory=list, max_length=100)]
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     required: Annotated[int, Field(strict=True, ge=1, le=20)] = 1
@@ -74,13 +75,14 @@ class GateBody(Body):
             argv=tuple(self.argv or ()),
             least=self.least,
             most=self.most,
-            every_s=self.every_s,
-            timeout_s=self.timeout_s,
+            every_s=self.every_s or EVERY_S[self.kind],
+            timeout_s=self.timeout_s or TIMEOUT_S[self.kind],
             failures=self.failures,
             errors=self.errors,
             inconclusive=self.inconclusive,
             passes=self.passes,
             action=self.action,
+            warnings=self.warnings,
             waves=tuple(sorted(set(self.waves))),
             group=self.group or "",
             required=self.required,

@@ -15,6 +15,7 @@ from orchestrator.campaign.gate import GateState, Override
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.usual import Usual
+from orchestrator.campaign.vitals import Vital
 from tasks.model import Host, Kind, Protect, UndoClass
 from tasks.result import HostError, HostResult
 
@@ -146,6 +147,8 @@ class HostRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: HostError | None = None
+    #: how well it was before the first wave; None = it was not read
+    vitals: tuple[Vital, ...] | None = None
     #: why skipped, cancelled or excluded
     reason: str = ""
 
@@ -188,6 +191,8 @@ class Campaign:
     gates: tuple[GateState, ...] = ()
     #: gates a person let pass, each for one wave
     overrides: tuple[Override, ...] = ()
+    #: questions of gates that were put to hosts so far
+    questions: int = 0
     #: looks at untouched hosts before failed ones were brought back, the latest last
     looks: tuple[Look, ...] = ()
     #: how long the procedure took on hosts before, as known when it was planned; None = no history

@@ -10,6 +10,7 @@ from orchestrator.campaign.campaign import Notice, Stop
 from orchestrator.campaign.control import Found
 from orchestrator.campaign.gate import Verdict
 from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.vitals import Vital
 from tasks.result import HostResult
 
 # ---- events: what the world told us
@@ -99,6 +100,17 @@ class GateAnswered:
     verdict: Verdict
     #: value or reason, one line
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRead:
+    """How well a host says it is, asked by the gate question of this number."""
+
+    host: str
+    number: int
+    vitals: tuple[Vital, ...] = ()
+    #: why nothing is known; "" when something is
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +217,7 @@ Event: TypeAlias = (
     | Rechecked
     | StopHeard
     | GateAnswered
+    | HostRead
     | ControlAnswered
     | Started
     | OperatorEvent
@@ -283,6 +296,14 @@ class EndLook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeGate:
+    """All hosts this gate asked have answered, or their time is over: make one answer of it."""
+
+    gate: str
+    wave: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenWave:
     """Begin this wave."""
 
@@ -332,6 +353,7 @@ Action: TypeAlias = (
     | Recheck
     | StopAttempt
     | AskGate
+    | JudgeGate
     | AskControl
     | EndLook
     | OpenWave

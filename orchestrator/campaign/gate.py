@@ -15,6 +15,14 @@ class GateKind(StrEnum):
     COMMAND = "command"
     #: persons, who approve it
     HUMAN = "human"
+    #: hosts, by their health check
+    HEALTH = "health"
+    #: likewise, compared with what they said before the first wave
+    DELTA = "delta"
+
+
+#: kinds that the hosts concerned answer themselves
+HOST_KINDS = frozenset({GateKind.HEALTH, GateKind.DELTA})
 
 
 class Moment(StrEnum):
@@ -78,6 +86,8 @@ class Gate:
     #: passes in a row that open it
     passes: int = 1
     action: GateAction = GateAction.HALT
+    #: of health and delta: a warning is bad news too, not only what is critical
+    warnings: bool = False
     #: before or after these waves only; () = all
     waves: tuple[int, ...] = ()
     #: of a human gate: whose members are asked (told to people, not checked), how many must agree, and of how many
@@ -104,7 +114,7 @@ class GateState:
     """How one gate stands for one wave."""
 
     gate: str
-    #: the wave it opens or follows; 0 for the campaign and the background
+    #: the wave it opens or follows; 0 for the campaign and the background, -1 for the baseline of a delta gate
     wave: int
     asked_at: datetime
     #: None while the answer to the last question is awaited
@@ -119,6 +129,13 @@ class GateState:
     passes: int = 0
     #: the answer before, while one to the last question is awaited
     last: Said | None = None
+    #: of gates that hosts answer: number of the last question, how many hosts it is put to, and who has not answered
+    number: int = 0
+    hosts: int = 0
+    waiting: tuple[str, ...] = ()
+    #: hosts with bad news, and hosts that could not tell, each with what it said
+    sick: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from orchestrator.campaign.gate import GateKind, Moment
+from orchestrator.campaign.gate import HOST_KINDS, GateKind, Moment
 
 #: options it cannot do without
 NEEDS: Final[Mapping[GateKind, tuple[str, ...]]] = {
@@ -13,9 +13,11 @@ NEEDS: Final[Mapping[GateKind, tuple[str, ...]]] = {
     GateKind.PROMETHEUS: ("url", "query"),
     GateKind.COMMAND: ("argv",),
     GateKind.HUMAN: ("group",),
+    GateKind.HEALTH: (),
+    GateKind.DELTA: (),
 }
 
-_ASKED = frozenset({GateKind.HTTP, GateKind.PROMETHEUS, GateKind.COMMAND})
+_ASKED = frozenset({GateKind.HTTP, GateKind.PROMETHEUS, GateKind.COMMAND}) | HOST_KINDS
 _PEOPLE = frozenset({GateKind.HUMAN})
 
 #: options only some kinds have a use for; names of the file and of the API
@@ -23,6 +25,7 @@ ONLY_OF: Final[Mapping[str, frozenset[GateKind]]] = {
     **dict.fromkeys(
         ("every", "every_s", "timeout", "timeout_s", "failures", "errors", "inconclusive", "passes"), _ASKED
     ),
+    "warnings": HOST_KINDS,
     **dict.fromkeys(
         ("group", "required", "among", "expires", "expires_s", "on_timeout", "fail_on_timeout"), _PEOPLE
     ),
@@ -33,7 +36,13 @@ _ALWAYS = (Moment.CAMPAIGN, Moment.WAVE, Moment.AFTER_WAVE)
 MOMENTS_OF: Final[Mapping[GateKind, tuple[Moment, ...]]] = {
     **dict.fromkeys(_ASKED, (*_ALWAYS, Moment.BACKGROUND)),
     GateKind.HUMAN: _ALWAYS,
+    # before the campaign there is nothing to compare with
+    GateKind.DELTA: (Moment.WAVE, Moment.AFTER_WAVE, Moment.BACKGROUND),
 }
+
+#: seconds between two questions, and for one answer, unless said otherwise: hosts take longer than servers
+EVERY_S: Final[Mapping[GateKind, float]] = {kind: 60.0 if kind in HOST_KINDS else 30.0 for kind in GateKind}
+TIMEOUT_S: Final[Mapping[GateKind, float]] = {kind: 45.0 if kind in HOST_KINDS else 10.0 for kind in GateKind}
 
 
 def useful(kind: GateKind) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
-from orchestrator.campaign.gate import Gate, GateKind, GateState, Moment, Override, Verdict
-from orchestrator.campaign.gates import NeededGate, limit_words, needed, override_of, people_words
+from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Override, Verdict
+from orchestrator.campaign.gates import BASELINE, NeededGate, limit_words, needed, override_of, people_words
 from orchestrator.campaign.window_words import instant_words
 
 _WHEN = {
@@ -16,6 +16,13 @@ _WHEN = {
     Moment.WAVE: "before each wave",
     Moment.BACKGROUND: "in the background",
     Moment.AFTER_WAVE: "after each wave",
+}
+
+_WHOSE = {
+    Moment.CAMPAIGN: "all hosts",
+    Moment.WAVE: "the hosts of the wave",
+    Moment.BACKGROUND: "the hosts that were changed",
+    Moment.AFTER_WAVE: "the hosts of the wave that were changed",
 }
 
 
@@ -81,6 +88,8 @@ def closed_gates(campaign: Campaign, now: datetime) -> tuple[NeededGate, ...]:
 def way_out(campaign: Campaign, item: NeededGate) -> str:
     """What a person can do about this closed gate."""
     name = item.gate.name
+    if item.wave == BASELINE:
+        return "It ends by itself when all have answered or their time is over"
     if item.gate.kind is GateKind.HUMAN:
         return (
             f"`dockwave approve {campaign.id} --gate {name}`, "
@@ -105,10 +114,16 @@ def _overridden(item: Override, now: datetime) -> str:
 
 
 def _target(gate: Gate) -> str:
+    if gate.kind in HOST_KINDS:
+        least = "warning" if gate.warnings else "critical"
+        change = " and worse than before the first wave" if gate.kind is GateKind.DELTA else ""
+        return f"{_WHOSE[gate.at]} how well they are (fails when one is {least}{change})"
     return (gate.url or " ".join(gate.argv))[:200]
 
 
 def _place(wave: int) -> str:
+    if wave == BASELINE:
+        return " before all"
     return f" wave {wave}" if wave else ""
 
 

@@ -14,11 +14,24 @@ from datetime import UTC, datetime, timedelta
 from orchestrator.campaign.approval import person
 from orchestrator.campaign.campaign import Campaign, Stop
 from orchestrator.campaign.durations import words
-from orchestrator.campaign.events import AskGate, GateAnswered
-from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Moment, Override, Said, Verdict
+from orchestrator.campaign.events import AskGate, GateAnswered, JudgeGate
+from orchestrator.campaign.gate import (
+    HOST_KINDS,
+    Gate,
+    GateAction,
+    GateKind,
+    GateState,
+    Moment,
+    Override,
+    Said,
+    Verdict,
+)
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_HOST, CampaignState
 from orchestrator.campaign.stop_rules import SEVERITY, stopped
+
+#: wave under which a delta gate keeps what hosts said before the first wave
+BASELINE = -1
 
 #: seconds after its own limit for which an answer is awaited before the gate is asked again
 PATIENCE_S = 5.0
@@ -44,6 +57,12 @@ class NeededGate:
         return max(self.gate.required - len(self.approvers), 0)
 
     @property
+    def awaits_hosts(self) -> bool:
+        """Whether hosts were asked, and their answers are not judged yet."""
+        waits = self.state is not None and self.state.answered_at is None and self.override is None
+        return waits and self.gate.kind in HOST_KINDS
+
+    @property
     def expires_at(self) -> datetime | None:
         """Until when persons may answer; None = as long as it takes, or they have."""
         seconds = self.gate.expires_s
@@ -65,8 +84,10 @@ class NeededGate:
             return None
         if state is None:
             return now
-        if self.gate.kind is GateKind.HUMAN:
+        if self.gate.kind is GateKind.HUMAN or (self.wave == BASELINE and state.answered_at is not None):
             return None
+        if state.answered_at is None and self.gate.kind in HOST_KINDS:
+            return gate_deadline(self.gate, state)
         if state.answered_at is None:
             return state.asked_at + self._patience
         if self.since is not None and state.verdict is Verdict.PASS and state.asked_at < self.since:
@@ -76,6 +97,8 @@ class NeededGate:
     @property
     def text(self) -> str:
         """Gate and wave in words."""
+        if self.wave == BASELINE:
+            return f"gate {self.gate.name} with its reading of all hosts before the first wave"
         place = {
             Moment.CAMPAIGN: "before the campaign",
             Moment.WAVE: f"before wave {self.wave}",
@@ -91,9 +114,9 @@ class NeededGate:
     def _opens_until(self) -> datetime | None:
         """Until when its passes hold; None when they do not."""
         state = self.state
-        if state is None or state.passes < self.gate.passes:
+        if state is None or (state.passes < self.gate.passes and self.wave != BASELINE):
             return None
-        if self.gate.kind is GateKind.HUMAN:
+        if self.gate.kind is GateKind.HUMAN or self.wave == BASELINE:
             return datetime.max.replace(tzinfo=UTC) if state.verdict is Verdict.PASS else None
         if state.verdict is Verdict.PASS:
             asked_at = state.asked_at
@@ -116,17 +139,26 @@ def needed(campaign: Campaign) -> tuple[NeededGate, ...]:
     return tuple(_needed(campaign))
 
 
-def ask_gates(campaign: Campaign, now: datetime) -> tuple[tuple[AskGate, ...], tuple[datetime, ...]]:
+def gate_deadline(gate: Gate, state: GateState) -> datetime:
+    """Until when hosts are waited for that were asked by this gate."""
+    return state.asked_at + timedelta(seconds=gate.timeout_s)
+
+
+def ask_gates(
+    campaign: Campaign, now: datetime
+) -> tuple[tuple[AskGate | JudgeGate, ...], tuple[datetime, ...]]:
     """Questions that are due now, and the instants at which the next ones are."""
     if campaign.state is not CampaignState.RUNNING:
         return (), ()
-    asks: list[AskGate] = []
+    asks: list[AskGate | JudgeGate] = []
     instants: list[datetime] = []
     for item in needed(campaign):
         due = item.due(now)
         if item.gate.fail_on_timeout and item.expires_at is not None:
             instants.append(item.expires_at)
-        if due is not None and due <= now:
+        if item.awaits_hosts and item.state is not None and (not item.state.waiting or (due and due <= now)):
+            asks.append(JudgeGate(gate=item.gate.name, wave=item.wave))
+        elif due is not None and due <= now:
             asks.append(AskGate(gate=item.gate.name, wave=item.wave))
         elif due is not None:
             instants.append(due)
@@ -166,18 +198,22 @@ def answered(campaign: Campaign, event: GateAnswered, now: datetime) -> Campaign
     state = state_of(campaign, event.gate, event.wave)
     if state is None or state.answered_at is not None or state.asked_at != event.asked_at:
         return campaign
-    after = replace(
+    return with_state(campaign, settled(state, event.verdict, event.detail, now))
+
+
+def settled(state: GateState, verdict: Verdict, detail: str, now: datetime) -> GateState:
+    """The gate once its question has this answer."""
+    return replace(
         state,
         answered_at=now,
-        verdict=event.verdict,
-        detail=event.detail,
-        fails=state.fails + (event.verdict is Verdict.FAIL),
-        errors=state.errors + 1 if event.verdict is Verdict.ERROR else 0,
-        doubts=state.doubts + (event.verdict is Verdict.INCONCLUSIVE),
-        passes=state.passes + 1 if event.verdict is Verdict.PASS else 0,
+        verdict=verdict,
+        detail=detail,
+        fails=state.fails + (verdict is Verdict.FAIL),
+        errors=state.errors + 1 if verdict is Verdict.ERROR else 0,
+        doubts=state.doubts + (verdict is Verdict.INCONCLUSIVE),
+        passes=state.passes + 1 if verdict is Verdict.PASS else 0,
         last=None,
     )
-    return with_state(campaign, after)
 
 
 def asked(campaign: Campaign, action: AskGate, now: datetime) -> Campaign:
@@ -200,9 +236,12 @@ def afresh(campaign: Campaign, now: datetime) -> Campaign:
     kept = tuple(
         item
         for item in campaign.gates
-        if item.gate in human
-        and item.verdict is not Verdict.FAIL
-        and not _silent(NeededGate(gate=human[item.gate], wave=item.wave, state=item), now)
+        if (item.wave == BASELINE and item.verdict is not None)
+        or (
+            item.gate in human
+            and item.verdict is not Verdict.FAIL
+            and not _silent(NeededGate(gate=human[item.gate], wave=item.wave, state=item), now)
+        )
     )
     return campaign if kept == campaign.gates else replace(campaign, gates=kept)
 
@@ -274,6 +313,11 @@ def _needed(campaign: Campaign) -> Iterator[NeededGate]:
     since = max(ended, default=None) if over else None
     last = over and wave == campaign.waves
     for gate in campaign.policy.gates:
+        if gate.kind is GateKind.DELTA and wave == 0:
+            yield _need(campaign, gate, BASELINE)
+            baseline = state_of(campaign, gate.name, BASELINE)
+            if baseline is None or baseline.answered_at is None:
+                continue
         if gate.at is Moment.CAMPAIGN and wave == 0:
             yield _need(campaign, gate, 0)
         elif gate.at is Moment.WAVE and (wave == 0 or over) and wave < campaign.waves:

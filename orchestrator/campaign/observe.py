@@ -17,6 +17,7 @@ from orchestrator.campaign.events import (
     DenyAsked,
     Event,
     GateAnswered,
+    HostRead,
     OverrideAsked,
     PauseAsked,
     ResumeAsked,
@@ -25,6 +26,7 @@ from orchestrator.campaign.events import (
     Started,
 )
 from orchestrator.campaign.gates import answered
+from orchestrator.campaign.host_gates import read
 from orchestrator.campaign.operators import ask
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 
@@ -57,6 +59,9 @@ def observe_all(campaign: Campaign, events: Iterable[Event], now: datetime) -> C
         elif isinstance(event, GateAnswered):
             if after.state not in FINAL_CAMPAIGN:
                 after, batch = answered(_on_hosts(after, batch, now), event, now), []
+        elif isinstance(event, HostRead):
+            if after.state not in FINAL_CAMPAIGN:
+                after, batch = read(_on_hosts(after, batch, now), event, now), []
         elif isinstance(event, ControlAnswered):
             if after.state not in FINAL_CAMPAIGN:
                 after = shared_cause.answered(after, event, now)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from orchestrator.campaign import gates, moves, shared_cause
+from orchestrator.campaign import gates, host_gates, moves, shared_cause
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.events import (
@@ -18,6 +18,7 @@ from orchestrator.campaign.events import (
     Dispatch,
     EndLook,
     Finish,
+    JudgeGate,
     OpenWave,
     Recheck,
     Resend,
@@ -51,7 +52,7 @@ def record(
         )
         after = replace(campaign, runs=runs)
     for action in actions:
-        if isinstance(action, AskGate | EndLook | OpenWave | StopNow | Warn | Cancel | Finish):
+        if isinstance(action, AskGate | JudgeGate | EndLook | OpenWave | StopNow | Warn | Cancel | Finish):
             after = _on_campaign(after, action, now)
     after = shared_cause.asked(after, [item for item in actions if isinstance(item, AskControl)], now)
     return campaign if after is campaign else moves.tidy(after, now)
@@ -114,12 +115,16 @@ def _asked(run: HostRun, attempt: Attempt, action: _Asking, now: datetime) -> Ho
 
 
 def _on_campaign(
-    campaign: Campaign, action: AskGate | EndLook | OpenWave | StopNow | Warn | Cancel | Finish, now: datetime
+    campaign: Campaign,
+    action: AskGate | JudgeGate | EndLook | OpenWave | StopNow | Warn | Cancel | Finish,
+    now: datetime,
 ) -> Campaign:
     if isinstance(action, OpenWave):
         return replace(campaign, wave=action.number, wave_started_at=now, wave_settled_at=None)
     if isinstance(action, AskGate):
-        return gates.asked(campaign, action, now)
+        return host_gates.begun(gates.asked(campaign, action, now), action)
+    if isinstance(action, JudgeGate):
+        return host_gates.judged(campaign, action, now)
     if isinstance(action, EndLook):
         return shared_cause.ended(campaign, action, now)
     if isinstance(action, StopNow):

@@ -73,6 +73,9 @@ class Gate(Record):
         default=None, description="What one fail too many does; halt by default."
     )
 
+    warnings: values.Flag | None = Field(
+        default=None, description="A host with a warning fails a health or delta gate too."
+    )
     waves: (
         Annotated[tuple[Annotated[int, *values.count("wave", 1, MAX_WAVES)], ...], some("waves", 100)] | None
     ) = Field(default=None, description="Before or after these waves only, from 1.")

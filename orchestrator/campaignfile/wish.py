@@ -116,6 +116,7 @@ def _gate(gate: Gate) -> dict[str, Any]:
         "passes": gate.passes,
         "action": gate.action,
         "waves": None if gate.waves is None else list(gate.waves),
+        "warnings": gate.warnings,
         "group": gate.group,
         "required": required,
         "among": among,

@@ -9,7 +9,8 @@ import shlex
 from tasks.errors import BadInput
 
 _KEY = re.compile(r"[a-z][a-z_]{0,30}", re.ASCII)
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+#: a number or a flag is written without quotes
+_PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?|true|false", re.ASCII)
 _HINT = "Write KIND KEY=VALUE ...: --gate 'http url=http://shop/health at=background'."
 
 
@@ -37,7 +38,7 @@ def _value(key: str, value: str, text: str) -> str:
     if key == "waves":
         return f"[{', '.join(_value('', item, text) for item in value.split(','))}]"
     if key != "argv":
-        return value if _NUMBER.fullmatch(value) else json.dumps(value)
+        return value if _PLAIN.fullmatch(value) else json.dumps(value)
     try:
         return json.dumps(shlex.split(value))
     except ValueError as error:

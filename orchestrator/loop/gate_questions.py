@@ -9,7 +9,9 @@ from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import Action, AskGate, GateAnswered
-from orchestrator.campaign.gate import Gate, GateKind
+from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind
+
+_ELSEWHERE = HOST_KINDS | {GateKind.HUMAN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +54,10 @@ class GateAnswers:
 
 
 def questions_of(campaign: Campaign, actions: Iterable[Action], now: datetime) -> list[GateQuestion]:
-    """The questions these actions ask; people answer theirs without being asked by us."""
+    """The questions these actions ask here; people are told by the screens, hosts by orders."""
     gates = {gate.name: gate for gate in campaign.policy.gates}
     return [
         GateQuestion(campaign_id=campaign.id, gate=gates[action.gate], wave=action.wave, asked_at=now)
         for action in actions
-        if isinstance(action, AskGate) and gates[action.gate].kind is not GateKind.HUMAN
+        if isinstance(action, AskGate) and gates[action.gate].kind not in _ELSEWHERE
     ]

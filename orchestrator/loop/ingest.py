@@ -13,11 +13,13 @@ from orchestrator.campaign.events import (
     Ended,
     Event,
     Heartbeat,
+    HostRead,
     NotStarted,
     Rechecked,
     StopHeard,
 )
-from orchestrator.loop.orders import PLANNING_ATTEMPT, look_epoch
+from orchestrator.campaign.vitals import vitals_of
+from orchestrator.loop.orders import PLANNING_ATTEMPT, look_epoch, reads_for_gate
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Report, ReportKind
@@ -87,6 +89,21 @@ def answer_of(report: Report, looks: Sequence[Look]) -> Event | Ignored:
     if report.kind not in {ReportKind.RESULT, ReportKind.REFUSED}:
         return Ignored(reason="not an answer yet")
     return ControlAnswered(host=report.host, look=number, result=_result(report))
+
+
+def is_reading(report: Report) -> bool:
+    """Whether it answers a gate that reads hosts."""
+    return report.mode is Mode.APPLY and reads_for_gate(report.attempt_id)
+
+
+def reading_of(report: Report) -> Event | Ignored:
+    """Give what a host said of its health to the gate question of this number."""
+    if report.attempt_id.split("/")[1] != report.host:
+        return Ignored(reason="the attempt is another host's")
+    if report.kind not in {ReportKind.RESULT, ReportKind.REFUSED}:
+        return Ignored(reason="not an answer yet")
+    vitals, problem = vitals_of(_result(report))
+    return HostRead(host=report.host, number=report.epoch, vitals=vitals, problem=problem)
 
 
 def _attempt(report: Report, run: HostRun | None) -> Attempt | Ignored:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.control import Look
+from orchestrator.campaign.gates import gate_deadline, state_of
+from orchestrator.campaign.host_gates import gate_named
+from orchestrator.campaign.vitals import CHECKS, PROCEDURE
 from tasks.model import Mode
 from tasks.wire import Order
 
 #: number of the attempt a host is asked for its dry run under; real attempts begin at 1
 PLANNING_ATTEMPT = 0
+
+#: numbers of the attempts that read hosts for gates, far above those of real attempts
+FIRST_READING = 900_000
+READINGS = 90_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,39 @@ def control_order(campaign: Campaign, look: Look, run: HostRun) -> Sending:
     )
     short = replace(campaign, timeout_s=(look.until - look.asked_at).total_seconds())
     return _sending(short, run, question, Mode.PLAN, look.until)
+
+
+def reading_orders(campaign: Campaign, gate: str, wave: int) -> Iterator[Sending]:
+    """Give the orders that read the hosts this gate waits for; their number tells questions apart."""
+    state = state_of(campaign, gate, wave)
+    asked = gate_named(campaign, gate)
+    if state is None or asked is None:
+        return
+    until = gate_deadline(asked, state)
+    number = FIRST_READING + state.number % READINGS
+    params = {"include": list(CHECKS)}
+    reading = replace(
+        campaign, procedure=PROCEDURE, params=params, timeout_s=(until - state.asked_at).total_seconds()
+    )
+    waiting = frozenset(state.waiting)
+    for run in campaign.runs:
+        if run.host.name in waiting:
+            question = Attempt(
+                id=attempt_id(campaign.id, run.host.name, number),
+                number=number,
+                epoch=state.number,
+                undo=False,
+                undo_of=None,
+                ordered_at=state.asked_at,
+                expires_at=until,
+            )
+            yield _sending(reading, run, question, Mode.APPLY, until)
+
+
+def reads_for_gate(attempt: str) -> bool:
+    """Whether this attempt only reads a host for a gate."""
+    number = attempt.rsplit("/", 1)[-1]
+    return number.isdecimal() and int(number) >= FIRST_READING
 
 
 def look_epoch(number: int) -> int:

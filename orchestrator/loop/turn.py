@@ -20,11 +20,13 @@ from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     Action,
     AskControl,
+    AskGate,
     AskJournal,
     ControlAnswered,
     Dispatch,
     Ended,
     Event,
+    HostRead,
     Recheck,
     Resend,
     StopAttempt,
@@ -39,9 +41,9 @@ from orchestrator.campaign.stop_rules import stopped
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.telling import told
 from orchestrator.loop.gate_questions import GateQuestion, questions_of
-from orchestrator.loop.ingest import Ignored, answer_of, event_of
+from orchestrator.loop.ingest import Ignored, answer_of, event_of, is_reading, reading_of
 from orchestrator.loop.notifying import announced, notifications
-from orchestrator.loop.orders import Sending, control_order, order_of, question_of
+from orchestrator.loop.orders import Sending, control_order, order_of, question_of, reading_orders
 from orchestrator.store.codec import said
 from orchestrator.store.records import Lease, LogEntry
 from orchestrator.store.store import Writer
@@ -125,12 +127,7 @@ def observe_reports(turn: Turn, reports: Sequence[Report]) -> None:
     One pass over the hosts for the first report of each, one for the second, and so on: a wave of ten thousand
     hosts is not copied for every report.
     """
-    events = [
-        answer_of(report, turn.before.looks)
-        if report.mode is Mode.PLAN and turn.before.looks
-        else event_of(report, turn.hosts.get(report.host))
-        for report in reports
-    ]
+    events = [_event(turn, report) for report in reports]
     effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)])
     for report, event in zip(reports, events, strict=True):
         if isinstance(event, Ignored):
@@ -142,12 +139,20 @@ def observe_reports(turn: Turn, reports: Sequence[Report]) -> None:
         _note_event(turn, event, effective=id(event) in effective, report=report)
 
 
+def _event(turn: Turn, report: Report) -> Event | Ignored:
+    if is_reading(report):
+        return reading_of(report)
+    if report.mode is Mode.PLAN and turn.before.looks:
+        return answer_of(report, turn.before.looks)
+    return event_of(report, turn.hosts.get(report.host))
+
+
 def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
     """Take in these events; gives the identities of those that changed something."""
     rounds: list[list[Event]] = []
     nth: Counter[str] = Counter()
     for event in events:
-        if isinstance(event, ControlAnswered):
+        if isinstance(event, ControlAnswered | HostRead):
             continue
         host = getattr(event, "host", "")
         if nth[host] == len(rounds):
@@ -168,10 +173,10 @@ def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
 
 
 def _observe_controls(turn: Turn, events: Sequence[Event]) -> set[int]:
-    """Take in what untouched hosts said; gives the identities of the answers that changed something."""
+    """Take in what hosts said that were only read; gives the identities of the answers that changed something."""
     effective: set[int] = set()
     for event in events:
-        if isinstance(event, ControlAnswered):
+        if isinstance(event, ControlAnswered | HostRead):
             before, turn.after = turn.after, observe(turn.after, event, turn.now)
             if turn.after is not before:
                 effective.add(id(event))
@@ -235,6 +240,8 @@ def act(turn: Turn, writer: Writer, actions: Sequence[Action], around: Surroundi
         hosts = by_name(turn.after)
         for action in doing:
             _note_action(turn, action, hosts)
+            if isinstance(action, AskGate):
+                turn.sendings += reading_orders(turn.after, action.gate, action.wave)
         actions = decide(turn.after, turn.now, around)
     turn.wake_at = turn.now
 

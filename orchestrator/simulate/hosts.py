@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from orchestrator.campaign.vitals import CHECKS
+from orchestrator.loop.orders import reads_for_gate
 from tasks.model import Mode
 from tasks.procedure import Draft, RunStep
 from tasks.result import HostError, HostResult, Outcome
@@ -79,6 +81,8 @@ class SimHost:
             return self.say(order, ReportKind.RESULT, self.dry_run), None
         if order.mode is Mode.CHECK:
             return self.say(order, ReportKind.RESULT, self._checked(order)), None
+        if reads_for_gate(order.attempt_id):
+            return self.say(order, ReportKind.RESULT, self._vitals()), None
         known = self.journal.get(order.attempt_id)
         if known is not None:
             return self._known(order, known)
@@ -91,6 +95,12 @@ class SimHost:
         entry = Entry(order=order, began=now, snapshot=self.content, overtaken=self._overtaken(order))
         self.journal[order.attempt_id] = entry
         return self.say(order, ReportKind.ACCEPTED, seq=1), entry
+
+    def _vitals(self) -> HostResult:
+        """How well it says it is; a change that broke it is seen in its containers."""
+        broken = {"unhealthy": "CRITICAL"} if not self.sound else {}
+        checks = [{"name": name, "level": broken.get(name, "OK"), "value": 0} for name in CHECKS]
+        return HostResult(outcome=Outcome.OK, data={"checks": checks})
 
     def _known(self, order: Order, entry: Entry) -> tuple[Report, Entry | None]:
         if entry.result is not None:

@@ -15,6 +15,7 @@ from itertools import pairwise
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.rollout import FailureKind, Scope, StopAction, StopRule
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.loop.orders import reads_for_gate
 from orchestrator.simulate.hosts import SimHost
 from tasks.model import Kind, Mode
 
@@ -231,7 +232,7 @@ def _wave_opens(campaign: Campaign, now: datetime) -> Found:
 
 def on_order(campaign: Campaign | None, order_id: str, host: str, epoch: int, mode: Mode) -> Found:
     """Judge an order that leaves, against what is committed."""
-    if mode is Mode.PLAN:
+    if mode is Mode.PLAN or reads_for_gate(order_id):
         return
     run = campaign.run_of(host) if campaign is not None else None
     known = next((item for item in run.attempts if item.id == order_id), None) if run else None

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from orchestrator.campaign.vitals import CHECKS
+from orchestrator.loop.orders import reads_for_gate
 from tasks.model import Mode
 from tasks.procedure import Draft, RunStep
 from tasks.result import HostError, HostResult, Outcome
@@ -29,6 +31,12 @@ def failed(*, changed: bool) -> HostResult:
 def undone(*, changed: bool = True) -> HostResult:
     """What a host says that compared itself with its snapshot and found no difference."""
     return HostResult(outcome=Outcome.UNDONE, changed=changed, data={"differences": []}, summary="as it was")
+
+
+def healthy(**levels: str) -> HostResult:
+    """What a host says of its health: every check OK but for those that are named."""
+    checks = [{"name": name, "level": levels.get(name, "OK"), "value": 1} for name in CHECKS]
+    return HostResult(outcome=Outcome.OK, data={"checks": checks})
 
 
 def report(order: Order, kind: ReportKind, result: HostResult | None = None, *, seq: int = 0) -> Report:
@@ -63,6 +71,8 @@ class ScriptedHosts:
     slow: frozenset[str] = frozenset()
     journal: dict[str, HostResult] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+    #: what a host says of its health, by name
+    vitals: Mapping[str, HostResult] = field(default_factory=dict)
     #: every order seen, oldest first
     orders: list[Order] = field(default_factory=list)
     machine_id: Callable[[str], str] = lambda name: f"{abs(hash(name)):032x}"[:32]
@@ -72,15 +82,12 @@ class ScriptedHosts:
         self.orders.append(order)
         name = order.host.name
         if order.mode is Mode.PLAN:
-            if order.proven_by in self.journal and name not in self.spoiled:
-                right = HostResult(
-                    outcome=Outcome.OK, plan=Draft(summary="still right").model_dump(mode="json")
-                )
-                return [report(order, ReportKind.RESULT, self._identified(name, right), seq=1)]
-            plan = self.plans.get(name, HostResult(outcome=Outcome.OK, plan=DRAFT.model_dump(mode="json")))
-            return [report(order, ReportKind.RESULT, self._identified(name, plan), seq=1)]
+            return self._would(order)
         if name in self.silent:
             return []
+        if reads_for_gate(order.attempt_id):
+            said = self._identified(name, self.vitals.get(name, healthy()))
+            return [report(order, ReportKind.ACCEPTED, seq=1), report(order, ReportKind.RESULT, said, seq=2)]
         if order.mode is Mode.CHECK:
             return [report(order, ReportKind.RESULT, self._identified(name, ok(changed=False)), seq=1)]
         if order.mode is Mode.STOP:
@@ -94,6 +101,14 @@ class ScriptedHosts:
         if order.epoch <= self.epochs.get(name, 0):
             return [self._refused(order, "E_STALE_EPOCH")]
         return self._run(order)
+
+    def _would(self, order: Order) -> list[Report]:
+        name = order.host.name
+        if order.proven_by in self.journal and name not in self.spoiled:
+            right = HostResult(outcome=Outcome.OK, plan=Draft(summary="still right").model_dump(mode="json"))
+            return [report(order, ReportKind.RESULT, self._identified(name, right), seq=1)]
+        plan = self.plans.get(name, HostResult(outcome=Outcome.OK, plan=DRAFT.model_dump(mode="json")))
+        return [report(order, ReportKind.RESULT, self._identified(name, plan), seq=1)]
 
     def _run(self, order: Order) -> list[Report]:
         name = order.host.name

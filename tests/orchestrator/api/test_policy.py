@@ -209,6 +209,10 @@ def test_gates_reach_the_plan_named_by_kind_and_place(client: httpx.Client, serv
         {"kind": "human", "group": "sre", "fail_on_timeout": True},
         {"kind": "human", "group": "sre", "at": "campaign", "waves": [1]},
         {"kind": "http", "url": "http://h", "group": "sre"},
+        {"kind": "http", "url": "http://h", "warnings": True},
+        {"kind": "delta", "at": "campaign"},
+        {"kind": "health", "at": "host"},
+        {"kind": "running-set"},
         {"kind": "http", "url": "http://h", "waves": [0]},
         {"kind": "http"},
         {"kind": "http", "url": "file:///etc/passwd"},
@@ -229,6 +233,19 @@ def test_a_gate_that_asks_nothing_is_refused(
 ) -> None:
     assert client.post("/v1/plans", json=BODY | {"gates": [gate]}).status_code == 422
     assert service.requests == []
+
+
+def test_gates_that_hosts_answer_have_times_of_their_own(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    planned(
+        client,
+        gates=[{"kind": "health", "warnings": True}, {"kind": "delta", "at": "after-wave", "every_s": 5}],
+    )
+    assert service.requests[0].policy.gates == (
+        Gate(name="health-1", kind=GateKind.HEALTH, warnings=True, every_s=60.0, timeout_s=45.0),
+        Gate(name="delta-2", kind=GateKind.DELTA, at=Moment.AFTER_WAVE, every_s=5.0, timeout_s=45.0),
+    )
 
 
 def test_human_gates_and_the_limit_of_one_way_hosts_reach_the_policy(

@@ -87,7 +87,8 @@ def test_a_gate_that_waits_for_people_is_approved_or_denied_by_name_or_by_itself
     dockwave: Dockwave, service: ScriptedService
 ) -> None:
     human = "human group=sre waves=1,2 action=pause expires=4h on_timeout=fail"
-    flags = ("--gate", human, "--gate", "human group=dba at=campaign", "--one-way-hosts", "3")
+    gates = (human, "human group=dba at=campaign", "health at=background warnings=true")
+    flags = [*(part for gate in gates for part in ("--gate", gate)), "--one-way-hosts", "3"]
     assert dockwave("plan", "engine.restart", "--on", "web", *flags).exit_code == 0
     (own,) = service.kept
     policy = service.requests[0].policy
@@ -101,6 +102,7 @@ def test_a_gate_that_waits_for_people_is_approved_or_denied_by_name_or_by_itself
         expires_s=14_400.0,
         fail_on_timeout=True,
     )
+    assert (policy.gates[2].kind, policy.gates[2].warnings) == (GateKind.HEALTH, True)
     assert dockwave("approve", own, "--gate", "human-1").exit_code == 2, "it is not at work"
     asked = (
         GateState(gate="human-1", wave=1, asked_at=NOON),
@@ -135,6 +137,8 @@ def test_a_gate_that_waits_for_people_is_approved_or_denied_by_name_or_by_itself
         ("horoscope", 'gate "horoscope" is unknown'),
         ("http url=http://h failures=-1", 'failures "-1"'),
         ("http url=http://h }", "is not KEY=VALUE"),
+        ("health warnings=perhaps", '"perhaps"'),
+        ("delta at=campaign", "cannot be asked at campaign"),
     ],
 )
 def test_a_gate_that_cannot_be_asked_is_refused_in_place(dockwave: Dockwave, gate: str, said: str) -> None:

@@ -1,0 +1,116 @@
+"""Gates that are answered by hosts themselves: each host concerned is read, and all of them together are one answer.
+
+One sick host is a fail, one that was not heard or could not tell is an error. A delta gate compares with what each
+host said before the first wave, so one that was sick before is judged by its change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.events import AskGate, HostRead, JudgeGate
+from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Verdict
+from orchestrator.campaign.gates import BASELINE, gate_deadline, settled, state_of, with_state
+from orchestrator.campaign.states import HostState
+from orchestrator.campaign.vitals import bad_news, unknown
+
+#: hosts named in one answer
+_SHOWN = 5
+
+
+def begun(campaign: Campaign, action: AskGate) -> Campaign:
+    """The campaign in which this question waits for the hosts concerned; any other gate waits for nobody."""
+    gate = gate_named(campaign, action.gate)
+    state = state_of(campaign, action.gate, action.wave)
+    if gate is None or gate.kind not in HOST_KINDS or state is None:
+        return campaign
+    number = campaign.questions + 1
+    hosts = concerned(campaign, gate, action.wave)
+    asked = replace(state, number=number, hosts=len(hosts), waiting=hosts, sick=(), unsure=())
+    return with_state(replace(campaign, questions=number), asked)
+
+
+def concerned(campaign: Campaign, gate: Gate, wave: int) -> tuple[str, ...]:
+    """The hosts this gate reads: those that come before their change, those that were proven after it."""
+    return tuple(run.host.name for run in campaign.runs if run.wave and _concerns(gate, wave, run))
+
+
+def read(campaign: Campaign, event: HostRead, now: datetime) -> Campaign:
+    """The campaign after what a host said; late, repeated and unasked readings change nothing."""
+    state = next((item for item in campaign.gates if item.number and item.number == event.number), None)
+    gate = None if state is None else gate_named(campaign, state.gate)
+    if state is None or gate is None or state.answered_at is not None or event.host not in state.waiting:
+        return campaign
+    left = replace(state, waiting=tuple(name for name in state.waiting if name != event.host))
+    if now > gate_deadline(gate, state):
+        return campaign
+    if state.wave == BASELINE:
+        return _with_vitals(with_state(campaign, left), event)
+    run = campaign.run_of(event.host)
+    before = run.vitals if run is not None and gate.kind is GateKind.DELTA else None
+    bad = ", ".join(bad_news(event.vitals, before, warnings=gate.warnings))
+    dark = event.problem or ", ".join(unknown(event.vitals, before))
+    if bad:
+        left = replace(left, sick=(*state.sick, f"{event.host}: {bad}"))
+    elif dark:
+        left = replace(left, unsure=(*state.unsure, f"{event.host}: {dark}"))
+    return with_state(campaign, left)
+
+
+def judged(campaign: Campaign, action: JudgeGate, now: datetime) -> Campaign:
+    """The campaign in which what hosts said, and who said nothing in time, has become one answer."""
+    state = state_of(campaign, action.gate, action.wave)
+    if state is None or state.answered_at is not None:
+        return campaign
+    verdict, detail = _verdict(state)
+    return with_state(campaign, replace(settled(state, verdict, detail, now), waiting=()))
+
+
+def gate_named(campaign: Campaign, name: str) -> Gate | None:
+    """The gate of this name."""
+    return next((gate for gate in campaign.policy.gates if gate.name == name), None)
+
+
+def _concerns(gate: Gate, wave: int, run: HostRun) -> bool:
+    if wave == BASELINE or gate.at is Moment.CAMPAIGN:
+        return run.state is HostState.PENDING
+    if gate.at is Moment.WAVE:
+        return run.wave == wave and run.state is HostState.PENDING
+    if gate.at is Moment.AFTER_WAVE:
+        return run.wave == wave and run.state is HostState.SUCCEEDED
+    return run.state in {HostState.SUCCEEDED, HostState.SOAKING}
+
+
+def _verdict(state: GateState) -> tuple[Verdict, str]:
+    silent = tuple(f"{name}: no answer in time" for name in state.waiting)
+    if state.wave == BASELINE:
+        return (
+            Verdict.PASS,
+            f"hosts read: {state.hosts - len(silent) - len(state.unsure)} of {state.hosts}",
+        )
+    if state.sick:
+        return Verdict.FAIL, f"{len(state.sick)} of {state.hosts} hosts: {_some(state.sick)}"
+    dark = (*state.unsure, *silent)
+    if dark:
+        return Verdict.ERROR, f"{len(dark)} of {state.hosts} hosts: {_some(dark)}"
+    return (
+        Verdict.PASS,
+        f"hosts that are well: {state.hosts}" if state.hosts else "there is no host to read yet",
+    )
+
+
+def _some(items: tuple[str, ...]) -> str:
+    more = f"; and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return "; ".join(items[:_SHOWN]) + more
+
+
+def _with_vitals(campaign: Campaign, event: HostRead) -> Campaign:
+    if event.problem:
+        state = next(item for item in campaign.gates if item.number == event.number)
+        return with_state(campaign, replace(state, unsure=(*state.unsure, event.host)))
+    runs = tuple(
+        replace(run, vitals=event.vitals) if run.host.name == event.host else run for run in campaign.runs
+    )
+    return replace(campaign, runs=runs)

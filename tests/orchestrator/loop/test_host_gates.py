@@ -1,0 +1,90 @@
+"""Hosts are read for gates by orders that are committed first; every answer is a report like any other."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
+from orchestrator.campaign.states import FINAL_CAMPAIGN
+from orchestrator.campaign.vitals import CHECKS, Level, vitals_of
+from orchestrator.loop.orders import reads_for_gate
+from orchestrator.store.store import Store
+from tasks.model import Mode
+from tasks.result import HostResult, Outcome
+from tests.support.control import Control
+from tests.support.hosts import ScriptedHosts, healthy
+from tests.tasks.health.test_health import check, make_host
+
+TWO = ("web-1", "web-2")
+
+
+def _final(campaign: Campaign) -> bool:
+    return campaign.state in FINAL_CAMPAIGN
+
+
+def _gate(kind: GateKind, at: Moment, **more: object) -> Gate:
+    return Gate(name=f"{kind}-1", kind=kind, at=at, every_s=60.0, timeout_s=45.0, **more)  # type: ignore[arg-type] # the test says what it means
+
+
+def test_what_the_real_health_check_says_is_understood() -> None:
+    verdict = check(make_host(), include=list(CHECKS))
+    found, problem = vitals_of(HostResult(outcome=Outcome.OK, data=verdict.data))
+    assert problem == ""
+    assert {item.check: item.level for item in found} == dict.fromkeys(CHECKS, Level.OK)
+
+
+def test_hosts_are_read_before_and_after_their_change_and_each_answer_is_logged_once(store: Store) -> None:
+    control = Control(store)
+    gates = (_gate(GateKind.HEALTH, Moment.WAVE), _gate(GateKind.DELTA, Moment.AFTER_WAVE))
+    own = control.apply(TWO, waves="1", gates=gates)
+    control.run(own, _final)
+    assert control.states(own)[""] == "COMPLETE"
+    read = [order for order in control.hosts.orders if reads_for_gate(order.attempt_id)]
+    assert {(order.procedure, order.mode) for order in read} == {("health.check", Mode.APPLY)}
+    # both for the baseline, then each before and after its change
+    assert sorted(order.host.name for order in read) == ["web-1"] * 3 + ["web-2"] * 3
+    assert len({order.attempt_id for order in read}) == 6, "no answer is taken for another's"
+    kinds = control.kinds(own)
+    assert kinds.count("host-read") == 6
+    assert kinds.count("judge-gate") == 5
+    assert kinds.index("ask-gate") < kinds.index("host-read")
+    run = control.run_of(own, "web-1")
+    assert run.vitals is not None
+    assert {item.check for item in run.vitals} == set(CHECKS)
+
+
+def test_a_host_that_is_sick_after_its_change_does_what_the_gate_says(store: Store) -> None:
+    control = Control(store, hosts=ScriptedHosts(vitals={"web-1": healthy(unhealthy="CRITICAL")}))
+    gate = _gate(GateKind.HEALTH, Moment.AFTER_WAVE, action=GateAction.ROLLBACK_WAVE)
+    own = control.apply(TWO, waves="1", gates=(gate,))
+    control.run(own, _final)
+    assert control.states(own) == {"": "ROLLED_BACK", "web-1": "ROLLED_BACK", "web-2": "CANCELLED"}
+    assert "1 of 1 hosts: web-1: unhealthy CRITICAL" in control.service.why(own).observed
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_questions_that_never_left_are_put_again(store: Store, restart: bool) -> None:
+    control = Control(store)
+    own = control.apply(TWO, waves="all", gates=(_gate(GateKind.HEALTH, Moment.CAMPAIGN),))
+    control.tick()
+    asked = [order for order in control.outbox.sent if reads_for_gate(order.attempt_id)]
+    assert [order.host.name for order in asked] == list(TWO)
+    assert control.service.campaign(own).gates[0].waiting == TWO, "committed before it is sent"
+    if restart:
+        control.restart()
+    else:
+        control.outbox.clear()
+    control.run(own, _final)
+    assert control.states(own)[""] == "COMPLETE"
+
+
+def test_an_answer_under_another_hosts_name_is_ignored(store: Store) -> None:
+    control = Control(store)
+    own = control.apply(TWO, waves="all", gates=(_gate(GateKind.HEALTH, Moment.CAMPAIGN),))
+    control.tick()
+    first, second = (order for order in control.outbox.waiting if reads_for_gate(order.attempt_id))
+    forged = [item.model_copy(update={"host": second.host.name}) for item in control.hosts.answer(first)]
+    control.say(*forged)
+    control.tick()
+    assert control.service.campaign(own).gates[0].waiting == TWO
