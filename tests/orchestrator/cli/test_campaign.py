@@ -163,7 +163,7 @@ REFUSED: list[tuple[str, tuple[str, ...], str]] = [
     (HEAD, ("--set", "targets=everything"), '"everything"'),
     (HEAD, ("--parallel", "0"), "--parallel cannot be 0"),
     (HEAD, ("--option", "windows={}"), "windows say neither when nor when not"),
-    (HEAD + "waves: [{hosts: 1, name: canary}]\n", (), "the option waves.name is not supported"),
+    (HEAD + "waves: [{hosts: 1, name: a b}]\n", (), '"a b" is not a word of letters'),
     (HEAD + "canary: tier=blue\n", (), 'canary "tier=blue" chooses none of the 3 hosts'),
     (HEAD + "order: {by: rank, label: tier}\n", (), "the label tier of web-1 is"),
 ]

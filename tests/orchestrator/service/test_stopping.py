@@ -115,8 +115,8 @@ def test_what_was_decided_before_a_kill_is_not_committed_after_it(
     read = Outside.read
     reads: list[Outside] = []
 
-    def kill_after_the_first_look(reader: object) -> Outside:
-        seen = read(reader)  # type: ignore[arg-type] # the loop's own reader
+    def kill_after_the_first_look(reader: object, fleet_budget: int | None) -> Outside:
+        seen = read(reader, fleet_budget)  # type: ignore[arg-type] # the loop's own reader
         if not reads:
             # as if the API had committed between this look and the commit of the turn
             control.service.stop_all(SMOKE)
