@@ -1,0 +1,111 @@
+"""What 10,000 hosts cost against 1,000: `python -m bench.scale` plays both on the simulator's virtual clock.
+
+Each size runs in a process of its own, so that memory is its own. A turn takes in what came in during one virtual
+second, decides and commits it to SQLite in memory; with 500 hosts at work that is some 70 hosts starting and ending.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench.table import Row, show
+from orchestrator.campaign.decide import decide
+from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.states import CampaignState
+from orchestrator.loop import reconcile, turn
+from orchestrator.loop.planning import NewPlan
+from orchestrator.simulate.many import be_quiet
+from orchestrator.simulate.rehearsal import Rehearsal
+from orchestrator.simulate.scenario import Scenario, invented
+from tasks.model import Kind
+
+SMALL, LARGE = (1_000, 50), (10_000, 500)
+
+
+def rows() -> list[Row]:
+    """All figures."""
+    small, large = _apart(*SMALL), _apart(*LARGE)
+
+    def row(what: str, key: str, unit: str, aim: str) -> Row:
+        return Row(
+            what=what,
+            ours=f"{large[key]:.1f} {unit}",
+            peer=f"{small[key]:.1f} {unit} (1,000 hosts, 50 at work)",
+            ratio=f"{large[key] / small[key]:.2f}x",
+            aim=aim,
+        )
+
+    return [
+        row("10,000 hosts, 500 at work: CPU a host", "cpu_ms", "ms", "<= 1.3x"),
+        row("one decision, p50", "decide_p50_ms", "ms", "-"),
+        row("one decision, p99", "decide_p99_ms", "ms", "<= 100 ms"),
+        row("one turn with its commit, p50", "turn_p50_ms", "ms", "-"),
+        row("one turn with its commit, p99", "turn_p99_ms", "ms", "<= 100 ms"),
+        row("memory of the process at most", "rss_mb", "MB", "<= 300 MB"),
+    ]
+
+
+def _apart(hosts: int, slots: int) -> dict[str, float]:
+    argv = [sys.executable, "-m", "bench.scale", str(hosts), str(slots)]
+    read: dict[str, float] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+    return read
+
+
+def _play(hosts: int, slots: int) -> dict[str, float]:
+    policy = make_policy(Kind.CHANGING, waves="rest", parallelism=slots)
+    request = NewPlan(
+        procedure="engine.restart", params={}, hosts=invented(hosts), policy=policy, author="bench"
+    )
+    be_quiet()
+    rehearsal = Rehearsal(Scenario(request=request))
+    decisions, turns = _Watch(), _Watch()
+    began = time.process_time()
+    turn.decide = decisions.timed(decide)  # type: ignore[attr-defined]  # a stopwatch around it
+    reconcile.decide = decisions.timed(decide)  # type: ignore[attr-defined]  # the same
+    reconcile.Reconciler.tick = turns.timed(reconcile.Reconciler.tick)  # type: ignore[method-assign]  # a stopwatch around it
+    gone = rehearsal.run()
+    assert gone.campaign.state is CampaignState.COMPLETE
+    cpu = time.process_time() - began
+    return {
+        "cpu_ms": cpu / hosts * 1000,
+        "decide_p50_ms": decisions.at(0.5),
+        "decide_p99_ms": decisions.at(0.99),
+        "turn_p50_ms": turns.at(0.5),
+        "turn_p99_ms": turns.at(0.99),
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+class _Watch:
+    """CPU milliseconds of many calls."""
+
+    def __init__(self) -> None:
+        self._taken: list[float] = []
+
+    def timed(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        """The same call, with its time taken."""
+
+        def timing(*given: Any, **named: Any) -> Any:
+            began = time.process_time()
+            done = work(*given, **named)
+            self._taken.append((time.process_time() - began) * 1000)
+            return done
+
+        return timing
+
+    def at(self, part: float) -> float:
+        """The time this part of all calls stayed below."""
+        return sorted(self._taken)[int(part * (len(self._taken) - 1))]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(json.dumps(_play(int(sys.argv[1]), int(sys.argv[2]))))
+    else:
+        print(show(rows()))
