@@ -20,7 +20,7 @@ from orchestrator.service.stopping import StopAll
 from orchestrator.service.travelling import Past
 from orchestrator.service.undoing import Undo
 from orchestrator.store.chain import Line, LogHead
-from orchestrator.store.records import Lease
+from orchestrator.store.records import BudgetUse, Lease
 
 
 class LoggedEvent(Protocol):
@@ -141,7 +141,11 @@ class Service(Protocol):
         """The hosts no campaign changes before their release, oldest first."""
         ...
 
-    def release_host(self, host: str, by: str, reason: str) -> Released:
+    def budget_uses(self) -> Sequence[BudgetUse]:
+        """Every host that uses budgets, with the campaign it does so for."""
+        ...
+
+    def release_host(self, host: str, by: str, reason: str, *, budget: bool) -> Released:
         """Let campaigns change a host again that was quarantined, or that one of them keeps."""
         ...
 

@@ -23,7 +23,7 @@ from orchestrator.campaign.events import (
 from orchestrator.campaign.waves import MAX_COUNT
 from orchestrator.service.retrying import DEFAULT, Left, Retry
 from orchestrator.service.undoing import Undo
-from orchestrator.store.records import Lease
+from orchestrator.store.records import BudgetUse, Lease
 
 HostName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,252}$", description="name of a host")]
 
@@ -150,9 +150,13 @@ def _add_hosts(routes: APIRouter, service: Service) -> None:
         return {"host": name}
 
     @routes.get("/locks")
-    def locks() -> dict[str, list[dict[str, str | int]]]:
+    def locks() -> dict[str, list[dict[str, str]] | list[dict[str, str | int]]]:
         """The hosts campaigns keep: owner, reason, since when, fencing number."""
-        return {"locks": [_lock(lease) for lease in service.leases()]}
+        leases = service.leases()
+        owned = {(lease.host, lease.campaign_id) for lease in leases}
+        # a lease uses budgets as well: listed are those that outlived theirs
+        uses = [use for use in service.budget_uses() if (use.host, use.campaign_id) not in owned]
+        return {"locks": [_lock(lease) for lease in leases], "budget_uses": [_use(use) for use in uses]}
 
 
 def _lock(lease: Lease) -> dict[str, str | int]:
@@ -164,3 +168,7 @@ def _lock(lease: Lease) -> dict[str, str | int]:
         "since": lease.since.isoformat(),
         "reason": lease.reason,
     }
+
+
+def _use(use: BudgetUse) -> dict[str, str]:
+    return {"host": use.host, "campaign": use.campaign_id, "since": use.since.isoformat()}

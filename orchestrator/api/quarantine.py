@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from pydantic import Field
 
 from orchestrator.api.body import reader
 from orchestrator.api.contract import Service
 from orchestrator.api.operate import HostName, ReasonBody
 from orchestrator.campaign.quarantine import Quarantine
+
+
+class ReleaseBody(ReasonBody):
+    """Why a host is released, and whether it is known to be well."""
+
+    #: free what it uses of budgets too
+    budget: Annotated[bool, Field(strict=True)] = False
 
 
 def router(service: Service) -> APIRouter:
@@ -31,15 +39,16 @@ def router(service: Service) -> APIRouter:
         return _shown(answer.quarantine) | {"known": answer.known, "at_work": at_work}
 
     @routes.post("/hosts/{name}/release", status_code=202)
-    def release(name: HostName, body: Annotated[ReasonBody, Depends(reader(ReasonBody))]) -> dict[str, Any]:
+    def release(name: HostName, body: Annotated[ReleaseBody, Depends(reader(ReleaseBody))]) -> dict[str, Any]:
         """Let campaigns change a host again that was quarantined, or that one of them keeps."""
-        answer = service.release_host(name, body.by, body.reason)
+        answer = service.release_host(name, body.by, body.reason, budget=body.budget)
         return {
             "host": answer.host,
             "quarantine": _shown(answer.quarantine) if answer.quarantine is not None else None,
             "campaign": answer.lease.campaign_id if answer.lease is not None else "",
             "attempt": answer.lease.attempt_id if answer.lease is not None else "",
             "kept_by": answer.kept.campaign_id if answer.kept is not None else "",
+            "uses_budget_for": list(answer.uses),
         }
 
     return routes

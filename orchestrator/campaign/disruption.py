@@ -174,7 +174,8 @@ def _line(ledger: Ledger, group: Group, hosts: int) -> str:
     return (
         f"budget of {name}: {len(users)} of {ledger.most[group]} hosts that may be away are ({shown}), "
         f"so {hosts} wait. It goes on when one of them is well again; what was left to a person "
-        "is released with `dockwave hosts release HOST --reason TEXT`"
+        "is released with `dockwave hosts release HOST --reason TEXT`, with --budget where nobody but you can "
+        "tell that the host is well"
     )
 
 

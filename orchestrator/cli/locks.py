@@ -21,13 +21,19 @@ def locks(
     from orchestrator.cli.plan import check_output
 
     check_output(output)
-    kept = session.client.get("/v1/locks")["locks"]
+    answer = session.client.get("/v1/locks")
+    kept, uses = answer["locks"], answer["budget_uses"]
     if output == "json":
-        session.data(json.dumps({"locks": kept}, indent=2, ensure_ascii=True))
+        session.data(json.dumps({"locks": kept, "budget_uses": uses}, indent=2, ensure_ascii=True))
         return
     _print(session, kept, datetime.now(tz=UTC))
     kept_hosts = plural(len(kept), "host")
     session.say(f"Kept: {kept_hosts}. After a look at it: dockwave hosts release HOST --reason TEXT")
+    for use in uses:
+        session.say(
+            f"{use['host']} is free and uses budgets still, as campaign {use['campaign']} left it, since "
+            f"{use['since']}: dockwave hosts release {use['host']} --budget --reason TEXT"
+        )
 
 
 def _print(session: Session, kept: list[dict[str, Any]], now: datetime) -> None:

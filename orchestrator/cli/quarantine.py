@@ -52,11 +52,18 @@ def quarantined(
 
 
 @command
-def release(session: Session, host: HostName, reason: Must) -> None:
+def release(
+    session: Session,
+    host: HostName,
+    reason: Must,
+    budget: Annotated[
+        bool, typer.Option("--budget", help="It is known to be well: free what it uses of budgets too.")
+    ] = False,
+) -> None:
     """Let campaigns change a host again that was quarantined, or that one of them keeps."""
     from orchestrator.cli.request import author
 
-    body = {"by": author(), "reason": given_reason(reason)}
+    body = {"by": author(), "reason": given_reason(reason), "budget": budget}
     answer = session.client.post(f"/v1/hosts/{path_of(host.strip().lower())}/release", body)
     campaign = f"; it was kept by campaign {answer['campaign']}" if answer["campaign"] else ""
     session.data(f"{answer['host']} released{campaign}")
@@ -64,6 +71,11 @@ def release(session: Session, host: HostName, reason: Must) -> None:
         session.say(
             f"Campaign {answer['kept_by']} is changing it and keeps it still. To take it from that one too, "
             "release it again."
+        )
+    if answer["uses_budget_for"]:
+        session.say(
+            f"It still uses budgets, as campaign {', '.join(answer['uses_budget_for'])} left it, until it is proven "
+            "well; when you know that it is: --budget."
         )
 
 

@@ -298,6 +298,13 @@ def released(turn: Turn) -> list[str]:
     ]
 
 
+def _proven(turn: Turn, done: Sequence[str]) -> list[str]:
+    """Give those of these hosts that were read and found well: changed, right as they were, or brought back."""
+    hosts = by_name(turn.after)
+    well = {HostState.SUCCEEDED, HostState.ALREADY_RIGHT, HostState.ROLLED_BACK}
+    return [host for host in done if turn.after.kind is not Kind.READ_ONLY and hosts[host].state in well]
+
+
 def left_to_people(turn: Turn) -> list[Quarantine]:
     """Give the hosts this campaign has left to a person since this turn began: no campaign changes them now."""
     was = turn.hosts
@@ -330,7 +337,11 @@ def commit(turn: Turn, writer: Writer) -> Campaign:
     if telling:
         writer.put_notifications(notifications(writer, saved, telling, turn.now, turn.fleet_budget))
     writer.take_leases(turn.leases)
-    writer.release_leases(saved.id, [*released(turn), *turn.freed])
+    writer.begin_uses(saved.id, [lease.host for lease in turn.leases], turn.now)
+    done = released(turn)
+    writer.release_leases(saved.id, [*done, *turn.freed])
+    writer.end_uses(saved.id, done)
+    writer.prove_well([*_proven(turn, done), *turn.freed])
     if turn.identities:
         writer.remember_hosts(turn.identities, turn.now)
     return saved

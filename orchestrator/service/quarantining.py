@@ -34,6 +34,8 @@ class Released:
     lease: Lease | None
     #: the lease that stays: its campaign is at work
     kept: Lease | None
+    #: campaigns for which the host uses budgets still
+    uses: tuple[str, ...] = ()
 
 
 def quarantine(writer: Writer, host: str, *, by: str, reason: str, now: datetime) -> Quarantined:
@@ -48,12 +50,25 @@ def quarantine(writer: Writer, host: str, *, by: str, reason: str, now: datetime
     return Quarantined(quarantine=held, known=labels is not None, at_work=_lease(writer, host))
 
 
-def release(writer: Writer, host: str, *, by: str, reason: str, now: datetime) -> Released:
-    """Lift the host's quarantine, with the lease of a campaign that is over; a lease alone is given back as it is."""
+def release(
+    writer: Writer, host: str, *, by: str, reason: str, now: datetime, budget: bool = False
+) -> Released:
+    """Lift the host's quarantine, with the lease of a campaign that is over; a lease alone is given back as it is.
+
+    What the host uses of budgets is freed when a person says that it is well: by lifting its quarantine, or by
+    `budget`. A campaign at work frees its own use when its work there has come to an end.
+    """
     _check(host, reason)
     newest = writer.quarantine_of(host)
     lease = _lease(writer, host)
-    if newest is None and lease is None:
+    uses = _uses(writer, host)
+    if newest is None and lease is None and uses and not budget:
+        raise BadInput(
+            f"{host} is free; it only uses budgets still, as campaign {uses[0]} left it and nobody has proven it well",
+            code="E_NOT_FOUND",
+            hint="Look at it, then free them with `dockwave hosts release HOST --budget --reason TEXT`",
+        )
+    if newest is None and lease is None and not uses:
         raise BadInput(
             f"{host} is not quarantined, and no campaign keeps it",
             code="E_NOT_FOUND",
@@ -66,10 +81,18 @@ def release(writer: Writer, host: str, *, by: str, reason: str, now: datetime) -
         writer.release_quarantine(newest)
     if given_back is not None:
         writer.release_leases(given_back.campaign_id, [host])
-    if lifted or given_back is not None:
-        writer.log([_released(host, newest if lifted else None, given_back, by=by, reason=reason, now=now)])
+    freed = [own for own in uses if (lifted or budget) and not _is_at_work(writer, own)]
+    for own in freed:
+        writer.end_uses(own, [host])
+    if lifted or given_back is not None or freed:
+        line = _released(host, newest if lifted else None, given_back, by=by, reason=reason, now=now)
+        writer.log([replace(line, data={**line.data, "budget": freed})])
     return Released(
-        host=host, quarantine=newest, lease=given_back, kept=lease if given_back is None else None
+        host=host,
+        quarantine=newest,
+        lease=given_back,
+        kept=lease if given_back is None else None,
+        uses=tuple(own for own in uses if own not in freed),
     )
 
 
@@ -86,8 +109,16 @@ def _lease(writer: Writer, host: str) -> Lease | None:
     return next((item for item in writer.leases() if item.host == host), None)
 
 
+def _uses(writer: Writer, host: str) -> list[str]:
+    return [item.campaign_id for item in writer.budget_uses() if item.host == host]
+
+
 def _at_work(writer: Writer, lease: Lease) -> bool:
-    campaign = writer.load(lease.campaign_id)
+    return _is_at_work(writer, lease.campaign_id)
+
+
+def _is_at_work(writer: Writer, campaign_id: str) -> bool:
+    campaign = writer.load(campaign_id)
     return campaign is not None and campaign.state not in FINAL_CAMPAIGN
 
 

@@ -22,7 +22,7 @@ from orchestrator.service import conflicting
 from orchestrator.service.shelf import Shelf
 from orchestrator.service.travelling import Past, as_it_was
 from orchestrator.store.chain import Line, LogHead
-from orchestrator.store.records import Lease, LoggedEvent
+from orchestrator.store.records import BudgetUse, Lease, LoggedEvent
 from orchestrator.store.store import Reader, Store
 from tasks.errors import BadInput, Refused
 
@@ -171,6 +171,11 @@ class Reading:
         """Give every host a campaign keeps, with its owner, reason and age."""
         with self._store.read() as reader:
             return reader.leases()
+
+    def budget_uses(self) -> tuple[BudgetUse, ...]:
+        """Give every host that uses budgets, with the campaign it does so for."""
+        with self._store.read() as reader:
+            return reader.budget_uses()
 
     def switches(self) -> tuple[Switch, ...]:
         """Give the kill switches that hold, oldest first."""

@@ -211,10 +211,12 @@ class Service(Reading):
         self._changed()
         return answer
 
-    def release_host(self, host: str, by: str, reason: str) -> Released:
+    def release_host(self, host: str, by: str, reason: str, *, budget: bool = False) -> Released:
         """Let campaigns change a host again that was quarantined, or that one of them keeps; logged with its reason."""
         with self._store.write(self._lead.epoch) as writer:
-            answer = quarantining.release(writer, host, by=_line(by), reason=_line(reason), now=self._now())
+            answer = quarantining.release(
+                writer, host, by=_line(by), reason=_line(reason), now=self._now(), budget=budget
+            )
         self._changed()
         return answer
 

@@ -346,7 +346,7 @@ class World:
                 free.append(lease.host)
         for host in dict.fromkeys(free):
             try:
-                self.plane.service.release_host(host, "simulator", "looked at it")
+                self.plane.service.release_host(host, "simulator", "looked at it", budget=True)
             except Deposed:
                 break
 

@@ -7,14 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from orchestrator.campaign.quorum import services_in
-from orchestrator.campaign.surroundings import Away
 from orchestrator.store.errors import LeaseHeld
 from orchestrator.store.records import Lease
-from orchestrator.store.tables import HostRunRow, LeaseRow, table_of
+from orchestrator.store.tables import LeaseRow, table_of
 
 LEASES = table_of(LeaseRow)
-RUNS = table_of(HostRunRow)
 
 #: built once: it is asked in every turn
 _ALL = select(LEASES).order_by(LEASES.c.host)
@@ -32,21 +29,6 @@ def listed(connection: Connection) -> tuple[Lease, ...]:
             reason=row.reason,
         )
         for row in connection.execute(_ALL)
-    )
-
-
-def away(connection: Connection) -> tuple[Away, ...]:
-    """Give the hosts that are kept, by name, with their labels: one question, as long as the list of leases."""
-    same = (RUNS.c.campaign_id == LEASES.c.campaign_id) & (RUNS.c.host == LEASES.c.host)
-    query = select(LEASES.c.host, LEASES.c.campaign_id, RUNS.c.body).join(RUNS, same).order_by(LEASES.c.host)
-    return tuple(
-        Away(
-            host=row.host,
-            campaign=row.campaign_id,
-            labels=row.body["host"]["labels"],
-            services=services_in(row.body.get("plan")),
-        )
-        for row in connection.execute(query)
     )
 
 

@@ -47,6 +47,15 @@ class StoredPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetUse:
+    """One host that uses budgets: a campaign worked on it, and nobody has proven it well since."""
+
+    host: str
+    campaign_id: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """Who may change a host now."""
 

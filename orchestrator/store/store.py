@@ -19,6 +19,7 @@ from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.surroundings import Away
 from orchestrator.campaign.usual import Past
 from orchestrator.store import (
+    budget_uses,
     campaigns,
     durations,
     events,
@@ -35,6 +36,7 @@ from orchestrator.store.engine import WRITES, open_engine, open_read_only
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.migrate import migrate
 from orchestrator.store.records import (
+    BudgetUse,
     Head,
     KnownHost,
     Lease,
@@ -110,8 +112,12 @@ class Reader:
         return leases.listed(self.connection)
 
     def away(self) -> tuple[Away, ...]:
-        """Give every host that is kept or quarantined, with its labels."""
-        return (*leases.away(self.connection), *quarantines.away(self.connection))
+        """Give every host that uses budgets or is quarantined, with its labels and services."""
+        return (*budget_uses.away(self.connection), *quarantines.away(self.connection))
+
+    def budget_uses(self) -> tuple[BudgetUse, ...]:
+        """Give every host that uses budgets, by name, with the campaign it does so for."""
+        return budget_uses.listed(self.connection)
 
     def switches(self) -> tuple[Switch, ...]:
         """Give every kill switch, also those that were released, oldest first."""
@@ -187,6 +193,18 @@ class Writer(Reader):
     def release_leases(self, campaign_id: str, names: Sequence[str]) -> None:
         """Give back the leases this campaign has on these hosts."""
         leases.release(self.connection, campaign_id, names)
+
+    def begin_uses(self, campaign_id: str, names: Iterable[str], now: datetime) -> None:
+        """Let these hosts use budgets for this campaign."""
+        budget_uses.begin(self.connection, campaign_id, names, now)
+
+    def end_uses(self, campaign_id: str, names: Sequence[str]) -> None:
+        """Let this campaign's work on these hosts use no budgets any more."""
+        budget_uses.end(self.connection, campaign_id, names)
+
+    def prove_well(self, names: Sequence[str]) -> None:
+        """Let these hosts use no budgets any more, whoever worked on them."""
+        budget_uses.prove(self.connection, names)
 
     def throw_switch(self, switch: Switch) -> None:
         """Keep a kill switch that holds from now on."""

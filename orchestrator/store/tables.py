@@ -136,6 +136,16 @@ class LeaseRow(Base):
     reason: Mapped[str]
 
 
+class BudgetUseRow(Base):
+    """One host a campaign worked on and nobody has proven well since; it outlives the lease."""
+
+    __tablename__ = "budget_uses"
+
+    host: Mapped[str] = mapped_column(primary_key=True)
+    campaign_id: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+
+
 class PlanRow(Base):
     """What was asked for, and the plan's exact bytes."""
 

@@ -35,7 +35,7 @@ from orchestrator.service.stopping import StopAll
 from orchestrator.service.travelling import Past
 from orchestrator.service.undoing import Undo, way_back
 from orchestrator.store.chain import GENESIS, Line, LogHead, data_text, link
-from orchestrator.store.records import Lease, LoggedEvent
+from orchestrator.store.records import BudgetUse, Lease, LoggedEvent
 from tasks import catalog
 from tasks.errors import BadInput, DockwaveError, Refused
 from tasks.model import UndoClass
@@ -82,6 +82,8 @@ class ScriptedService:
     after_apply: CampaignState = CampaignState.COMPLETE
     #: campaigns in the way of whatever is applied
     in_the_way: tuple[Rival, ...] = ()
+    #: hosts that use budgets without a lease
+    uses: tuple[BudgetUse, ...] = ()
     #: raised by the next call
     fails: Exception | None = None
     #: instant plans expire
@@ -243,14 +245,19 @@ class ScriptedService:
         """Those that hold."""
         return tuple(self.apart)
 
-    def release_host(self, host: str, by: str, reason: str) -> Released:
+    def budget_uses(self) -> Sequence[BudgetUse]:
+        """As the test says."""
+        return self.uses
+
+    def release_host(self, host: str, by: str, reason: str, *, budget: bool = False) -> Released:
         """Note it."""
         self._check()
         self.released.append((host, by, reason))
+        uses = () if budget else tuple(use.campaign_id for use in self.uses if use.host == host)
         found = [item for item in self.apart if item.host == host]
         lease = Lease(host=host, campaign_id="c0", attempt_id=f"c0/{host}/1", epoch=1, since=NOON)
         if not found:
-            return Released(host=host, quarantine=None, lease=lease, kept=None)
+            return Released(host=host, quarantine=None, lease=lease, kept=None, uses=uses)
         self.apart.remove(found[0])
         lifted = replace(found[0], released_at=NOON, released_by=by, release_reason=reason)
         return Released(host=host, quarantine=lifted, lease=None, kept=lease if host == "web-1" else None)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from orchestrator.campaign.quarantine import Quarantine
+from orchestrator.store.records import BudgetUse
 from tests.orchestrator.cli.conftest import Dockwave
 from tests.orchestrator.hostile import HOSTILE
 from tests.orchestrator.scripted import NOON, ScriptedService
@@ -66,3 +67,17 @@ def test_what_a_host_said_of_itself_cannot_write_on_the_screen(
         assert "\x1b" not in shown.stdout
         assert "\u202e" not in shown.stdout
         assert "campaign c1" in shown.stdout
+
+
+def test_what_a_released_host_uses_of_budgets_is_told_and_freed_when_it_is_said_to_be_well(
+    dockwave: Dockwave, service: ScriptedService
+) -> None:
+    service.uses = (BudgetUse(host="web-9", campaign_id="c7", since=NOON),)
+    listed = dockwave("hosts", "locks")
+    assert "dockwave hosts release web-9 --budget --reason TEXT" in listed.stderr
+    uses = json.loads(dockwave("hosts", "locks", "-o", "json").stdout)["budget_uses"]
+    assert uses == [{"host": "web-9", "campaign": "c7", "since": NOON.isoformat()}]
+    kept = dockwave("hosts", "release", "web-9", "--reason", "it hangs")
+    assert "It still uses budgets, as campaign c7 left it" in kept.stderr
+    freed = dockwave("hosts", "release", "web-9", "--budget", "--reason", "it is well")
+    assert "It still uses budgets" not in freed.stderr
