@@ -40,7 +40,8 @@ def ended_by(campaign: Campaign) -> tuple[str, ...]:
 def undo_room(campaign: Campaign, census: Census, now: datetime) -> tuple[int, datetime | None]:
     """How many undos may be started now, and when the pause between two of them is over."""
     policy = campaign.policy
-    undoing = sum(run.state is HostState.ROLLING_BACK and open_undo(run) is not None for run in census.flying)
+    # one that fell silent on its way back is on it still
+    undoing = sum(open_undo(run) is not None for run in census.flying)
     room = min(campaign.slots - len(census.flying), policy.rollback_parallelism - undoing)
     if not policy.rollback_delay_s:
         return max(room, 0), None

@@ -297,7 +297,8 @@ class _Turn:
             return False
         if any(run.state is not HostState.UNKNOWN for run in census.flying):
             return False
-        held_up = (*(census.pending if self._may_start() else ()), *census.waiting)
+        back, _ = undo_room(campaign, census, self.now)
+        held_up = (*(census.pending if self._may_start() else ()), *(census.waiting if back else ()))
         if (
             self._room(campaign.slots)
             and any(not self._waits_for_silence(run) for run in held_up)

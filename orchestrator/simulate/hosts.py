@@ -70,6 +70,8 @@ class SimHost:
     dark: bool = False
     #: what it says when it is asked what would be done
     dry_run: HostResult = _WOULD
+    #: somebody else is at work on it: what is new is refused for now
+    busy: bool = False
 
     def running(self) -> Entry | None:
         """The attempt whose end is not in the journal."""
@@ -121,7 +123,7 @@ class SimHost:
             return "E_STALE_EPOCH"
         if now.timestamp() > order.expires_at:
             return "E_ORDER_EXPIRED"
-        return "E_HOST_BUSY" if self.running() is not None else ""
+        return "E_HOST_BUSY" if self.busy or self.running() is not None else ""
 
     def _overtaken(self, order: Order) -> bool:
         """Whether a campaign changed the host after the attempt this order takes back, and its change stands."""

@@ -18,6 +18,7 @@ from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.loop.orders import reads_for_gate
 from orchestrator.simulate.hosts import SimHost
 from tasks.model import Kind, Mode
+from tasks.result import Outcome
 
 #: how far the orchestrator's clock may be wrong, to either side
 SKEW_S = 15.0
@@ -27,18 +28,28 @@ class Law(Enum):
     """Every law by its sentence."""
 
     SLOTS = "I1: changing and unknown hosts of a campaign never exceed its parallelism"
+    BUDGET = "I2: no host is ordered beyond the budget of its label or the fleet, over all campaigns"
     ALONE = "I3: never two changing attempts on one host"
     ONCE = "I4: at most one effect per campaign, host and step"
     ABORT = (
         "I5: no host starts after an acknowledged abort, later than its order's expiry and the allowed skew"
     )
+    KILL = "I6: nothing is ordered or published while a kill switch holds, and what left before expires"
     WAVES = "I7: no host of a wave starts before the wave before it is settled, soaked and its delay over"
+    GATES = "I7: no wave opens, and no host starts, past a gate that has not passed lately"
+    LATE = "an order that has expired is not published, and none lives longer than its policy says"
+    EARLY = "a stop rule stops only when more hosts are in trouble than it tolerates"
     STOP = "I8: past a stop rule, a halt or a pause nothing starts but rollback"
     PLAN = "I9: changed hosts are a subset of the plan's, under the approved hash"
     END = "I10: every ordered host reaches exactly one terminal state or stays visibly UNKNOWN"
     TRUTH = "I11: a final state tells the truth: ROLLED_BACK equals the snapshot, SUCCEEDED is changed"
     EPOCHS = "I12: epochs only grow"
     RECORD = "I13: nothing is published that is not committed, and every effect has its line in the log"
+    CHAIN = "I13: the chain of the log verifies"
+    AGREED = "I14: nothing starts before so many others than the author have approved this very plan"
+    WINDOW = "no host is ordered in a blackout"
+    APART = "a quarantined host gets no order"
+    LEAD = "only the process that leads writes, and never over what it has not read"
     BACK = "a rollback is never rolled back, nor tried again after it failed"
     FORWARD = "states never go back, and history is never rewritten"
     SUM = "the sum of states is the host count"
@@ -96,6 +107,7 @@ def on_save(before: Campaign, after: Campaign, now: datetime) -> Found:
         yield from _forward_only(was, run)
     for _, run in new:
         yield from _new_attempt(run)
+        yield from _lives_as_long(run.attempts[-1], after.policy.order_ttl_s)
     if after.kind is not Kind.READ_ONLY or new:
         yield from _slots(before, after, ordered=bool(new))
     started = [run for _, run in new if not run.attempts[-1].undo]
@@ -103,6 +115,8 @@ def on_save(before: Campaign, after: Campaign, now: datetime) -> Found:
         yield from _may_start(before, after, started)
     if after.wave != before.wave:
         yield from _wave_opens(after, now)
+    if len(after.stops) > len(before.stops):
+        yield from _stopped_for_a_reason(before, after)
 
 
 def _forward_only(was: HostRun, run: HostRun) -> Found:
@@ -122,6 +136,11 @@ def _forward_only(was: HostRun, run: HostRun) -> Found:
         yield Violation(law=Law.FORWARD, detail=f"{name}: {a} became {b}")
 
 
+def _lives_as_long(attempt: Attempt, ttl_s: float) -> Found:
+    if attempt.expires_at > attempt.ordered_at + timedelta(seconds=ttl_s):
+        yield Violation(law=Law.LATE, detail=f"{attempt.id} lives until {attempt.expires_at}")
+
+
 def _new_attempt(run: HostRun) -> Found:
     name = run.host.name
     if any(is_open(item) for item in run.attempts[:-1]):
@@ -130,6 +149,9 @@ def _new_attempt(run: HostRun) -> Found:
     if any(one >= other for one, other in pairwise(epochs)):
         yield Violation(law=Law.EPOCHS, detail=f"{name} has epochs {epochs}")
     attempt = run.attempts[-1]
+    seen = max((item.result.epoch_seen for item in run.attempts[:-1] if item.result is not None), default=0)
+    if attempt.epoch <= seen:
+        yield Violation(law=Law.EPOCHS, detail=f"{name} said it saw {seen}, and got {attempt.epoch}")
     if not attempt.undo:
         if any(item.undo for item in run.attempts[:-1]):
             yield Violation(law=Law.BACK, detail=f"{name} was started again after its undo")
@@ -156,24 +178,28 @@ def _slots(before: Campaign, after: Campaign, *, ordered: bool) -> Found:
         }
     if len(open_) > after.slots:
         yield Violation(law=Law.SLOTS, detail=f"{len(open_)} of {after.slots}: {sorted(open_)[:5]}")
+    undoing = [
+        run.host.name for run in after.runs if run.attempt and run.attempt.undo and is_open(run.attempt)
+    ]
+    if ordered and len(undoing) > after.policy.rollback_parallelism:
+        detail = f"{len(undoing)} undos of {after.policy.rollback_parallelism}: {undoing[:5]}"
+        yield Violation(law=Law.SLOTS, detail=detail)
 
 
 def _may_start(before: Campaign, after: Campaign, started: list[HostRun]) -> Found:
     names = ", ".join(run.host.name for run in started[:3])
     if before.abort_requested or any(stop.action in _HALTS for stop in before.stops):
         yield Violation(law=Law.STOP, detail=f"{names} started past {before.stops[-1:]}")
-    if before.state is CampaignState.PAUSED and after.state is CampaignState.PAUSED:
+    standing = [stop for stop in before.stops if stop.action is StopAction.PAUSE and stop.lifted_at is None]
+    if before.state is CampaignState.PAUSED or standing:
         yield Violation(law=Law.STOP, detail=f"{names} started while paused")
     for run in started:
         if run.wave > after.wave:
             yield Violation(
                 law=Law.WAVES, detail=f"{run.host.name} of wave {run.wave} started in {after.wave}"
             )
-    troubled = [
-        run
-        for was, run in zip(before.runs, after.runs, strict=True)
-        if _kind(was) is not None and _kind(run) is not None and run.wave
-    ]
+    pairs = zip(before.runs, after.runs, strict=True)
+    troubled = [run for was, run in pairs if _kind(was) is not None and _kind(run) is not None and run.wave]
     for rule in after.policy.stop_rules:
         yield from _past(rule, after, troubled, names)
 
@@ -181,6 +207,8 @@ def _may_start(before: Campaign, after: Campaign, started: list[HostRun]) -> Fou
 def _kind(run: HostRun) -> FailureKind | None:
     if run.failed_as is not None:
         return run.failed_as
+    if any(item.result is not None and item.result.outcome is Outcome.FAILED for item in run.attempts):
+        return FailureKind.FAILED
     return {_S.UNKNOWN: FailureKind.UNKNOWN, _S.UNREACHABLE: FailureKind.UNREACHABLE}.get(run.state)
 
 
@@ -189,6 +217,25 @@ def _past(rule: StopRule, campaign: Campaign, troubled: list[HostRun], names: st
         return
     forgiven = {host for stop in campaign.stops if stop.lifted_at for host in stop.forgiven}
     silenced = any(stop.silenced for stop in campaign.stops)
+    for bad, limit in _over(rule, campaign, troubled):
+        if not silenced and any(run.host.name not in forgiven for run in bad):
+            yield Violation(
+                law=Law.STOP, detail=f"{names} started with {len(bad)} in trouble, {limit} tolerated"
+            )
+
+
+def _stopped_for_a_reason(before: Campaign, after: Campaign) -> Found:
+    """A stop of the rules has a rule with more hosts in trouble than it tolerates, before this turn or after it."""
+    new = [stop for stop in after.stops[len(before.stops) :] if stop.rule.startswith("stop rule")]
+    pairs = zip(before.runs, after.runs, strict=True)
+    troubled = [run if _kind(run) else was for was, run in pairs if (_kind(was) or _kind(run)) and run.wave]
+    rules = [rule for rule in after.policy.stop_rules if not rule.min_sample]
+    if new and rules and not any(True for rule in rules for _ in _over(rule, after, troubled)):
+        yield Violation(law=Law.EARLY, detail=f"{new[0].rule}: {new[0].observed}, of {new[0].limit}")
+
+
+def _over(rule: StopRule, campaign: Campaign, troubled: list[HostRun]) -> Iterator[tuple[list[HostRun], int]]:
+    """Where more hosts are in trouble than the rule tolerates: which, and how many it tolerates."""
     for wave in range(1, campaign.waves + 1) if rule.scope is Scope.WAVE else (0,):
         where = range(wave, wave + 1) if wave else range(1, campaign.waves + 1)
         mine = [item for item in where if item >= rule.from_wave and (not rule.waves or item in rule.waves)]
@@ -200,10 +247,8 @@ def _past(rule: StopRule, campaign: Campaign, troubled: list[HostRun], names: st
         ]
         share = rule.tolerate
         limit = int(hosts * share.value // 100) if share.percent else int(share.value)
-        if len(bad) > limit and not silenced and any(run.host.name not in forgiven for run in bad):
-            yield Violation(
-                law=Law.STOP, detail=f"{names} started with {len(bad)} in trouble, {limit} tolerated"
-            )
+        if len(bad) > limit:
+            yield bad, limit
 
 
 def _wave_opens(campaign: Campaign, now: datetime) -> Found:
@@ -288,6 +333,10 @@ def at_the_end(campaign: Campaign, hosts: Mapping[str, SimHost]) -> Found:
     if campaign.state is CampaignState.COMPLETE and states - good:
         yield Violation(law=Law.END, detail=f"{campaign.id} is COMPLETE with {sorted(states - good)}")
     if campaign.state is CampaignState.ROLLED_BACK and any(
+        run.state is _S.SUCCEEDED and run.wave in campaign.rollback_waves for run in campaign.runs
+    ):
+        yield Violation(law=Law.END, detail=f"{campaign.id} is ROLLED_BACK with hosts that did not go back")
+    if campaign.state is CampaignState.ROLLED_BACK and any(
         item.undo and item.result is not None and item.result.failed
         for run in campaign.runs
         for item in run.attempts
@@ -301,7 +350,8 @@ def _true(campaign: Campaign, run: HostRun, host: SimHost) -> Found:
     entry = next((host.journal[i.id] for i in run.attempts if not i.undo and i.id in host.journal), None)
     mine = host.content in {item.id for item in run.attempts}
     wrong = {
-        _S.SUCCEEDED: not changed,
+        # one that was watched and broke meanwhile was read again
+        _S.SUCCEEDED: not changed or (mine and not host.sound and campaign.policy.monitor_s > 0),
         _S.ALREADY_RIGHT: changed,
         _S.FAILED_CLEAN: changed,
         _S.UNREACHABLE: changed,

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -57,6 +58,10 @@ class MemoryStore(Store):
         self.before_commit: Callable[[], None] = _nothing
         #: called with what was committed
         self.committed: Callable[[list[Saved]], None] = lambda _saves: None
+        #: called with the number of the lead under which something was committed, before `committed`
+        self.wrote: Callable[[int], None] = lambda _epoch: None
+        #: the newest lead anybody took
+        self.newest_lead = 0
 
     @contextmanager
     def write(self, epoch: int) -> Iterator[Writer]:
@@ -66,7 +71,21 @@ class MemoryStore(Store):
             watched = WatchedWriter(writer.connection)
             yield watched
             self.before_commit()
+        self.wrote(epoch)
         self.committed(watched.saves)
+
+    def take_lead(
+        self,
+        owner: str,
+        now: datetime,
+        ttl: timedelta,
+        *,
+        gone: Callable[[str], bool] = lambda _owner: False,
+    ) -> int | None:
+        """Become the orchestrator that may write, and be known as the newest one."""
+        epoch = super().take_lead(owner, now, ttl, gone=gone)
+        self.newest_lead = self.newest_lead if epoch is None else epoch
+        return epoch
 
     def backup(self) -> sqlite3.Connection:
         """Give a copy of everything."""

@@ -87,6 +87,10 @@ class Plane:
         self._open = []
         return left
 
+    def settled(self) -> list[Report]:
+        """Give the reports it has acknowledged since it was last asked what it sent back."""
+        return [report for report, delivery in self._open if delivery.committed]
+
     def returned(self) -> list[Report]:
         """Give the reports it sent back, and forget what it committed."""
         back = [r for r, delivery in self._open if delivery.done.is_set() and not delivery.committed]

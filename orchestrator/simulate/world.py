@@ -5,23 +5,26 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from itertools import count
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.events import PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
+from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.loop.orders import Sending
 from orchestrator.loop.planning import NewPlan
-from orchestrator.simulate import laws
+from orchestrator.simulate import laws, outside_laws
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
+from orchestrator.simulate.gatekeeper import Gatekeeper
 from orchestrator.simulate.hosts import Entry, How, SimHost
 from orchestrator.simulate.laws import Law, Violation
 from orchestrator.simulate.memory import MemoryStore, Saved
+from orchestrator.simulate.people import AUTHOR, OPERATORS, People
 from orchestrator.simulate.plane import Killed, Plane
 from orchestrator.simulate.post import Post
 from orchestrator.simulate.schedule import TROUBLE_S, Schedule, Wanted
+from orchestrator.simulate.told import Told
+from orchestrator.store.chain import Verifier
 from orchestrator.store.errors import Deposed
 from tasks.errors import DockwaveError
 from tasks.model import Host, Kind, SshHop, Transport
@@ -46,13 +49,31 @@ class World:
         self.post.began = self._began
         self.store = MemoryStore()
         self.store.committed = self._committed
+        self.store.wrote = self._wrote
         self.campaigns: dict[str, Campaign] = {}
-        self._aborted: dict[str, datetime] = {}
         self._names = count(1)
         self._ids = count(1)
         self._restored = False
+        self._commits = 0
         self._backup: sqlite3.Connection | None = None
-        self._armed: Callable[[], None] | None = None
+        self.told = Told()
+        self.people = People(
+            self.clock,
+            Dice(f"people {schedule.seed}"),
+            told=self.told,
+            service=lambda: self.plane.service,
+            store=self.store,
+            campaigns=self.campaigns,
+            hosts=self.hosts,
+        )
+        self._gates = Gatekeeper(
+            self.clock,
+            Dice(f"gates {schedule.seed}"),
+            schedule.verdicts,
+            self.told,
+            self._answered,
+        )
+        self._more = Dice(f"more of world {schedule.seed}")
         self.plane = self._start()
 
     def _host(self, number: int) -> SimHost:
@@ -74,20 +95,45 @@ class World:
             self.clock,
             self._publish,
             lambda: f"csim{next(self._ids):05}",
+            ask=self._gates.ask,
         )
+
+    def _answered(self, campaign_id: str, event: GateAnswered) -> None:
+        """An answer comes to whoever leads by then; one to a dead process is lost."""
+        self.plane.reconciler.gate_answers.put(campaign_id, event)
 
     # -- what is judged --------------------------------------------------------------------------------------
 
     def _find(self, found: Iterable[Violation]) -> None:
         self.found += found
 
+    def _wrote(self, epoch: int) -> None:
+        self._commits += 1
+        if epoch != self.store.newest_lead:
+            detail = f"written by the lead number {epoch}, the newest is {self.store.newest_lead}"
+            self._find([Violation(law=Law.LEAD, detail=detail)])
+
     def _committed(self, saves: list[Saved]) -> None:
         for saved in saves:
             before, after = saved.before, saved.after
+            known = self.campaigns.get(after.id)
+            if known is not None and (before is None or before.version != known.version):
+                detail = f"{after.id} was written over version {known.version}, which was not read"
+                self._find([Violation(law=Law.LEAD, detail=detail)])
             self.campaigns[after.id] = after
             if before is not None and before.plan_hash:
                 self._find(laws.on_save(before, after, self.clock()))
                 self._find(self._started(before, after))
+                if not self._restored:
+                    self._find(outside_laws.on_save(before, after, self.told, self.campaigns))
+            if before is not None:
+                self._left_to_people(before, after)
+
+    def _left_to_people(self, before: Campaign, after: Campaign) -> None:
+        human = HostState.NEEDS_HUMAN
+        for was, run in zip(before.runs, after.runs, strict=True):
+            if run.state is human and was.state is not human:
+                self.told.apart.add(run.host.name)
 
     def _started(self, before: Campaign, after: Campaign) -> Iterable[Violation]:
         if after.kind is Kind.READ_ONLY or self._restored:
@@ -102,13 +148,18 @@ class World:
             order = sending.order
             known = self.campaigns.get(order.campaign_id)
             self._find(laws.on_order(known, order.attempt_id, order.host.name, order.epoch, order.mode))
+            if known is not None:
+                self._find(outside_laws.on_order(known, order, self.told, self.clock()))
         self.post.publish(sendings)
 
     def _began(self, host: SimHost, entry: Entry) -> None:
         epochs = [item.order.epoch for item in host.journal.values()]
         if epochs != sorted(set(epochs)) and not self._restored:
             self._find([Violation(law=Law.EPOCHS, detail=f"{host.name} began epochs {epochs}")])
-        self._find(laws.on_abort(host, self._aborted, self._ttl(entry.order.campaign_id)))
+        self._find(laws.on_abort(host, self.told.aborted, self._ttl(entry.order.campaign_id)))
+        known = self.campaigns.get(entry.order.campaign_id)
+        if known is not None:
+            self._find(outside_laws.on_began(known, entry, self.told))
 
     def _ttl(self, campaign_id: str) -> float:
         # none: the database was put back to before it
@@ -146,12 +197,17 @@ class World:
     def _tick(self) -> bool:
         """Let the loop look; whether it had something to do."""
         reports, self.post.arrived = self.post.arrived, []
-        plane = self.plane
+        plane, commits = self.plane, self._commits
         plane.say(reports)
         versions = {own: item.version for own, item in self.campaigns.items()}
         try:
             plane.reconciler.tick()
         except Killed:
+            if plane.settled() and commits == self._commits:
+                detail = (
+                    f"{len(plane.settled())} reports were acknowledged by a process that died before it wrote"
+                )
+                self._find([Violation(law=Law.RECORD, detail=detail)])
             self._replace(plane)
             return True
         self.post.arrived += plane.returned()
@@ -182,8 +238,10 @@ class World:
             params={},
             hosts=tuple(_host(name) for name in names),
             policy=wanted.policy,
-            author="simulator",
+            author=AUTHOR,
         )
+        if self.schedule.again:
+            self._ask_for_nothing(request)
         try:
             campaign_id = self.plane.service.plan(request)
         except Deposed:
@@ -195,6 +253,14 @@ class World:
             raise
         self.clock.after(2.0, lambda: self._apply(campaign_id))
 
+    def _ask_for_nothing(self, request: NewPlan) -> None:
+        """A selection that came out empty means nothing, never everything, and is refused."""
+        try:
+            self.plane.service.plan(replace(request, hosts=()))
+        except DockwaveError:
+            return
+        self._find([Violation(law=Law.PLAN, detail="a plan was made of no host at all")])
+
     def _apply(self, campaign_id: str) -> None:
         campaign = self.campaigns.get(campaign_id)
         if campaign is None:
@@ -205,42 +271,19 @@ class World:
             return
         try:
             document, _ = self.plane.service.document(campaign_id)
-            self.plane.service.apply(document, "simulator")
+            self.plane.service.apply(document, AUTHOR)
+            self.people.approve_soon(campaign)
         except Deposed:
             self.clock.after(2.0, lambda: self._apply(campaign_id))
         except Killed:
             self.clock.after(2.0, lambda: self._apply(campaign_id))
             raise
 
-    def _ask(self, what: str, campaign: Campaign) -> None:
-        own = campaign.id
-        try:
-            service = self.plane.service
-            if what == "abort":
-                service.abort(own, "simulator")
-                # acknowledged now: it returned
-                self._aborted.setdefault(own, self.clock.true)
-            elif what == "skip":
-                pending = [run.host.name for run in campaign.runs if run.state is HostState.PENDING]
-                if pending:
-                    service.operate(own, SkipAsked(host=self._dice.among(pending), by="simulator"))
-            elif what == "pause":
-                service.operate(own, PauseAsked(by="simulator"))
-            elif what == "resume":
-                service.operate(own, ResumeAsked(by="simulator", silence=self._dice.chance(0.3)))
-            else:
-                service.operate(own, RollbackAsked(by="simulator"))
-        except DockwaveError:
-            # refused, and the campaign is as before: the judge saw that nothing was saved
-            return
-
     # -- what goes wrong -------------------------------------------------------------------------------------
 
     def _happen(self, what: str) -> None:
-        started = [item for item in self.campaigns.values() if item.started_at]
-        if what in {"pause", "resume", "abort", "skip", "rollback"}:
-            if started:
-                self._ask(what, self._dice.among(started))
+        if what in OPERATORS:
+            self.people.operate(what, self._dice)
             return
         {
             "kill": lambda: self._replace(self.plane),
@@ -251,7 +294,9 @@ class World:
             "partition": self._partition,
             "clock": self._jump,
             "restore": self._restore,
-        }[what]()
+            "race": self._race,
+            "busy": self._busy,
+        }.get(what, lambda: self.people.happen(what))()
 
     def _arm(self, moment: str) -> None:
         def die() -> None:
@@ -280,6 +325,27 @@ class World:
             self._successor(other)
 
         self.store.before_begin = stand_still
+
+    def _race(self) -> None:
+        """A person is served just before the next write: what was decided before that is out of date."""
+
+        def serve() -> None:
+            self.store.before_begin = _nothing
+            self.people.meddle()
+
+        self.store.before_begin = serve
+
+    def _busy(self) -> None:
+        """Somebody else works on some hosts for a while."""
+        some = [host for host in self.hosts.values() if self._more.chance(0.4)]
+        for host in some:
+            host.busy = True
+
+        def done() -> None:
+            for host in some:
+                host.busy = False
+
+        self.clock.after(self._more.between(3.0, 25.0), done)
 
     def _successor(self, other: Plane) -> None:
         old = self.plane
@@ -312,16 +378,21 @@ class World:
             self.clock.after(self._dice.between(5.0, 40.0), self._restore)
             return
         self._restored = True
-        self._aborted.clear()
+        self.told.forget()
         dead = self.plane
         self.store.restore(self._backup)
+        self.store.newest_lead = 0
         with self.store.read() as reader:
             ids = [head.id for head in reader.heads(final=True)]
             found = {own: reader.load(own) for own in ids}
-        self.campaigns = {own: item for own, item in found.items() if item is not None}
+        self.campaigns.clear()
+        self.campaigns.update({own: item for own, item in found.items() if item is not None})
         self._replace(dead)
-        for campaign in self.campaigns.values():
+        for campaign in tuple(self.campaigns.values()):
             self._apply(campaign.id)
+        if self.schedule.again:
+            again = self._more.among(self.schedule.campaigns)
+            self.clock.after(self._more.between(1.0, 30.0), lambda: self._begin(again))
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -334,21 +405,9 @@ class World:
         self.clock.after(1.0, self._clear_up)
 
     def _clear_up(self) -> None:
-        """A person looks at hosts that finished campaigns left, and lets others change them."""
+        """Look again every minute whether people have something to do."""
         self.clock.after(60.0, self._clear_up)
-        with self.store.read() as reader:
-            leases = reader.leases()
-            left = [item.host for item in reader.quarantines()]
-        free = [host for host in left if self.hosts[host].running() is None]
-        for lease in leases:
-            owner = self.campaigns.get(lease.campaign_id)
-            if (owner is None or laws.is_over(owner)) and self.hosts[lease.host].running() is None:
-                free.append(lease.host)
-        for host in dict.fromkeys(free):
-            try:
-                self.plane.service.release_host(host, "simulator", "looked at it", budget=True)
-            except Deposed:
-                break
+        self.people.clear_up()
 
     def _judge_the_end(self) -> None:
         if self.found:
@@ -359,12 +418,19 @@ class World:
             return
         for host in self.hosts.values():
             self._find(laws.on_host(host))
+        self._find(self._chain())
         if self._restored:
             # what a lost day did to hosts is told to people as it is; only effects and epochs are promised
             return
         for campaign in self.campaigns.values():
             self._find(laws.at_the_end(campaign, self.hosts))
         self._find(self._unlogged())
+
+    def _chain(self) -> Iterable[Violation]:
+        verifier = Verifier()
+        with self.store.read() as reader:
+            verifier.follow(reader.lines_after(0, limit=1_000_000))
+        return (Violation(law=Law.CHAIN, detail=problem) for problem in verifier.problems())
 
     def _unlogged(self) -> Iterable[Violation]:
         with self.store.read() as reader:
@@ -390,4 +456,6 @@ def _at_rest(campaign: Campaign) -> bool:
 
 
 def _host(name: str) -> Host:
-    return Host(name=name, transport=Transport.SSH, ssh=SshHop(address=name))
+    # by its number, so that every campaign finds a host in the same rack
+    labels = {"rack": f"r{int(name[1:]) % 3}"}
+    return Host(name=name, transport=Transport.SSH, ssh=SshHop(address=name), labels=labels)

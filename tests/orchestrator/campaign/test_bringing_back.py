@@ -20,7 +20,7 @@ from tests.orchestrator.campaign.worlds import CHANGED, OK, UNDONE, World, faile
 BROKEN = failed(changed=True, code="E_ROLLBACK_FAILED")
 
 
-def turned_back(**policy: Any) -> World:
+def turned_back(rollback_parallelism: int = 4, **policy: Any) -> World:
     """Four hosts, three of them changed before the fourth failed; all go back, four at a time."""
     world = World(
         planned(
@@ -29,7 +29,7 @@ def turned_back(**policy: Any) -> World:
             parallelism=4,
             max_failures="0",
             on_breach=StopAction.ROLLBACK_CAMPAIGN,
-            rollback_parallelism=4,
+            rollback_parallelism=rollback_parallelism,
             **policy,
         )
     )
@@ -62,6 +62,21 @@ def test_a_pause_lies_between_two_rollbacks_counted_from_what_the_last_one_did()
     world.end("h4", UNDONE)
     assert not [action for action in world.run(seconds=29) if isinstance(action, Dispatch)]
     assert [action.host for action in world.run(seconds=1) if isinstance(action, Dispatch)] == ["h1"]
+
+
+def test_a_host_that_falls_silent_on_its_way_back_keeps_its_place_until_nobody_waits_for_it_any_more() -> (
+    None
+):
+    world = turned_back(rollback_parallelism=1)
+    assert world.undos() == ["h4"]
+    world.accept("h4")
+    world.run(seconds=60)
+    assert world.states()["h4"] is HostState.UNKNOWN
+    assert world.undos() == ["h4"]
+    world.run(seconds=5000)
+    assert world.state() is CampaignState.ROLLBACK_INCOMPLETE
+    assert {world.states()[name] for name in ("h1", "h2", "h3")} == {HostState.NEEDS_HUMAN}
+    assert world.undos() == ["h4"]
 
 
 def test_a_rollback_that_fails_makes_the_others_wait_for_a_person_who_resumes_them() -> None:

@@ -1,0 +1,193 @@
+"""Laws beyond one campaign: what people hold back, what others are at, and what must have been answered first.
+
+As in laws.py, nothing here asks the engine for its own opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.gate import Gate, Moment
+from orchestrator.campaign.gates import PATIENCE_S
+from orchestrator.campaign.rollout import Share
+from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.simulate.hosts import Entry
+from orchestrator.simulate.laws import SKEW_S, Found, Law, Violation, is_open, is_over
+from orchestrator.simulate.told import Told
+from tasks.model import Kind, Mode
+from tasks.wire import Order
+
+_S = HostState
+_HELD = frozenset({_S.SOAKING, _S.UNKNOWN})
+
+
+def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[str, Campaign]) -> Found:
+    """Judge one saved turn against everything outside its campaign; `campaigns` has this turn already."""
+    if before.started_at is None and after.started_at is not None:
+        yield from _agreed(after, told)
+    if after.wave != before.wave:
+        yield from _opened(after, told)
+    if after.state is CampaignState.COMPLETE and before.state is not after.state:
+        gates = _gates(after, Moment.AFTER_WAVE)
+        yield from _passed(after, told, gates, after.waves, after.ended_at, last=True)
+    pairs = zip(before.runs, after.runs, strict=True)
+    new = [run for was, run in pairs if len(run.attempts) > len(was.attempts)]
+    if not new:
+        return
+    if told.stopped_since(after) is not None:
+        yield Violation(law=Law.KILL, detail=f"{_names(new)} ordered although {list(told.thrown)} hold")
+    forward = [run for run in new if not run.attempts[-1].undo]
+    if forward:
+        yield from _in_blackout(after, forward)
+        yield from _passed(
+            after, told, _gates(after, Moment.BACKGROUND), 0, forward[0].attempts[-1].ordered_at
+        )
+    if after.kind is Kind.READ_ONLY:
+        return
+    apart = [run for run in new if run.host.name in told.apart]
+    if apart:
+        yield Violation(law=Law.APART, detail=f"{_names(apart)} ordered although quarantined")
+    yield from _alone(after, new, campaigns)
+    yield from _within_budgets(after, new, told, campaigns)
+
+
+def on_order(campaign: Campaign, order: Order, told: Told, now: datetime) -> Found:
+    """Judge an order that leaves."""
+    host = order.host.name
+    if order.mode not in {Mode.APPLY, Mode.UNDO}:
+        return
+    if order.expires_at < now.timestamp():
+        yield Violation(
+            law=Law.LATE, detail=f"{order.attempt_id} left {now.timestamp() - order.expires_at} s late"
+        )
+    run = campaign.run_of(host)
+    back = run is not None and run.attempt is not None and run.attempt.undo
+    if not back and (campaign.abort_requested or campaign.state is CampaignState.PAUSED):
+        yield Violation(law=Law.STOP, detail=f"{order.attempt_id} left although {campaign.stops[-1].rule}")
+    if told.stopped_since(campaign) is not None:
+        yield Violation(law=Law.KILL, detail=f"an order for {host} left although {list(told.thrown)} hold")
+    if campaign.kind is not Kind.READ_ONLY and host in told.apart:
+        yield Violation(law=Law.APART, detail=f"an order left for {host}, which is quarantined")
+
+
+def on_began(campaign: Campaign, entry: Entry, told: Told) -> Found:
+    """Judge the instant at which a host began an attempt (in true time)."""
+    since = told.stopped_since(campaign)
+    limit = timedelta(seconds=campaign.policy.order_ttl_s + 2 * SKEW_S)
+    if since is not None and entry.began > since + limit:
+        yield Violation(law=Law.KILL, detail=f"{entry.order.attempt_id} began {entry.began - since} after")
+
+
+def _names(runs: Iterable[HostRun]) -> str:
+    return ", ".join(run.host.name for run in list(runs)[:3])
+
+
+def _agreed(campaign: Campaign, told: Told) -> Found:
+    asked = campaign.policy.approval
+    who = told.agreed.get(campaign.id, set())
+    if asked is not None and campaign.waves and len(who) < asked.required:
+        yield Violation(
+            law=Law.AGREED, detail=f"{campaign.id} started with {sorted(who)}, {asked.required} asked for"
+        )
+
+
+def _in_blackout(campaign: Campaign, started: Iterable[HostRun]) -> Found:
+    windows = campaign.policy.windows
+    for closed in windows.blackouts if windows is not None else ():
+        for run in started:
+            if closed.start <= run.attempts[-1].ordered_at < closed.end:
+                yield Violation(law=Law.WINDOW, detail=f"{run.host.name} ordered in the blackout")
+
+
+# -- gates -------------------------------------------------------------------------------------------------
+
+
+def _gates(campaign: Campaign, at: Moment) -> list[Gate]:
+    return [gate for gate in campaign.policy.gates if gate.at is at]
+
+
+def _opened(campaign: Campaign, told: Told) -> Found:
+    number, now = campaign.wave, campaign.wave_started_at
+    yield from _passed(campaign, told, _gates(campaign, Moment.WAVE), number, now)
+    if number == 1:
+        yield from _passed(campaign, told, _gates(campaign, Moment.CAMPAIGN), 0, now)
+    else:
+        yield from _passed(campaign, told, _gates(campaign, Moment.AFTER_WAVE), number - 1, now, last=True)
+
+
+def _passed(
+    campaign: Campaign,
+    told: Told,
+    gates: Iterable[Gate],
+    wave: int,
+    now: datetime | None,
+    *,
+    last: bool = False,
+) -> Found:
+    """Each of these has passed not longer ago than it is good for; `last`: after the last host of the wave."""
+    ended = [run.ended_at for run in campaign.runs if run.wave == wave and run.ended_at is not None]
+    since = max(ended, default=None) if last else None
+    for gate in gates:
+        # in the background a pass is good while the next one is waited for
+        more_s = gate.timeout_s + PATIENCE_S if gate.at is Moment.BACKGROUND else 0.0
+        good_for = timedelta(seconds=gate.every_s + more_s)
+        asked = told.passes.get((campaign.id, gate.name, wave), [])
+        good = [at for at in asked if (now is None or now < at + good_for) and (since is None or at >= since)]
+        if not good:
+            yield Violation(
+                law=Law.GATES, detail=f"{campaign.id} went past {gate.name} of wave {wave}: {asked[-3:]}"
+            )
+
+
+# -- others ------------------------------------------------------------------------------------------------
+
+
+def _at_work(campaigns: Mapping[str, Campaign]) -> Iterator[tuple[Campaign, HostRun]]:
+    """Hosts of changing campaigns that somebody works on, watches after a change, or has lost sight of."""
+    idle = {CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.AWAITING_APPROVAL}
+    for campaign in campaigns.values():
+        if campaign.kind is Kind.READ_ONLY or is_over(campaign) or campaign.state in idle:
+            continue
+        for run in campaign.runs:
+            if is_open(run.attempt) or run.state in _HELD:
+                yield campaign, run
+
+
+def _alone(campaign: Campaign, new: Iterable[HostRun], campaigns: Mapping[str, Campaign]) -> Found:
+    names = {run.host.name for run in new}
+    for other, run in _at_work(campaigns):
+        if other.id != campaign.id and run.host.name in names:
+            yield Violation(
+                law=Law.ALONE,
+                detail=f"{campaign.id} ordered {run.host.name}, which is {run.state} in {other.id}",
+            )
+
+
+def _within_budgets(
+    campaign: Campaign, new: list[HostRun], told: Told, campaigns: Mapping[str, Campaign]
+) -> Found:
+    budgets = campaign.policy.budgets
+    if budgets is None:
+        return
+    away = {run.host.name for _, run in _at_work(campaigns)} | told.apart
+    # one that failed was away before it was ordered to go back
+    fresh = [run for run in new if run.failed_as is None]
+    if budgets.fleet is not None and fresh:
+        yield from _counted("the fleet", budgets.fleet, len(campaign.runs), away)
+    racks = {run.host.name: run.host.labels for run in campaign.runs}
+    for budget in budgets.labels:
+        for value in {run.host.labels[budget.label] for run in fresh}:
+            mine = {name for name, labels in racks.items() if labels[budget.label] == value}
+            # hosts of other campaigns have their rack by their name, as all have
+            others = {
+                run.host.name for _, run in _at_work(campaigns) if run.host.labels[budget.label] == value
+            }
+            yield from _counted(value, budget.most, len(mine), (away & mine) | others)
+
+
+def _counted(group: str, most: Share, hosts: int, away: set[str]) -> Found:
+    limit = max(int(hosts * most.value // 100), 1) if most.percent else int(most.value)
+    if len(away) > limit:
+        yield Violation(law=Law.BUDGET, detail=f"{len(away)} of {limit} away in {group}: {sorted(away)[:6]}")

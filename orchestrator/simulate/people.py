@@ -1,0 +1,200 @@
+"""People: they pause, approve, abort, stop everything, set hosts apart and clear up, and keep what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import ApproveAsked, PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
+from orchestrator.campaign.kill_switch import Target, holding
+from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.service.service import Service
+from orchestrator.service.stopping import StopAll
+from orchestrator.simulate import laws
+from orchestrator.simulate.clock import Clock
+from orchestrator.simulate.dice import Dice
+from orchestrator.simulate.hosts import SimHost
+from orchestrator.simulate.told import Told
+from orchestrator.store.errors import Deposed
+from orchestrator.store.store import Store
+from tasks.errors import DockwaveError
+
+#: who plans everything
+AUTHOR = "simulator"
+#: names people approve under, and which person that is; "" = one whose yes may not count
+_NAMES = (
+    (AUTHOR, ""), (f"{AUTHOR}@desk", ""), ("ann", "ann"), ("ann@desk", "ann"), ("Ann", "ann"), ("bob", "bob"),
+)  # fmt: skip
+#: after this long people abort what cannot go on by itself
+_PATIENCE_S = 1500.0
+OPERATORS = frozenset({"pause", "resume", "abort", "skip", "rollback"})
+
+
+class People:
+    """Everybody who asks something of the engine."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        dice: Dice,
+        *,
+        told: Told,
+        service: Callable[[], Service],
+        store: Store,
+        campaigns: Mapping[str, Campaign],
+        hosts: Mapping[str, SimHost],
+    ) -> None:
+        """Ask whoever leads; `campaigns` and `hosts` are looked at, never changed."""
+        self._clock = clock
+        self._dice = dice
+        self._told = told
+        self._service = service
+        self._store = store
+        self._campaigns = campaigns
+        self._hosts = hosts
+
+    # -- one campaign ----------------------------------------------------------------------------------------
+
+    def operate(self, what: str, dice: Dice) -> None:
+        """Ask something of a campaign that was started."""
+        started = [item for item in self._campaigns.values() if item.started_at]
+        if started:
+            campaign = dice.among(started)
+            self._try(lambda: self._operate(what, campaign, dice))
+
+    def _operate(self, what: str, campaign: Campaign, dice: Dice) -> None:
+        own, service = campaign.id, self._service()
+        if what == "abort":
+            self._abort(own)
+        elif what == "skip":
+            pending = [run.host.name for run in campaign.runs if run.state is HostState.PENDING]
+            if pending:
+                service.operate(own, SkipAsked(host=dice.among(pending), by=AUTHOR))
+        elif what == "pause":
+            service.operate(own, PauseAsked(by=AUTHOR))
+        elif what == "resume":
+            service.operate(own, ResumeAsked(by=AUTHOR, silence=dice.chance(0.3)))
+        else:
+            service.operate(own, RollbackAsked(by=AUTHOR))
+
+    def approve_soon(self, campaign: Campaign) -> None:
+        """Everybody approves it in some order, also those whose yes may not count, and for another plan."""
+        if campaign.policy.approval is None:
+            return
+        for by, who in _NAMES:
+            if self._dice.chance(0.7):
+                self._clock.after(
+                    self._dice.between(1.0, 40.0),
+                    lambda by=by, who=who: self._approve(campaign, by, who),  # type: ignore[misc]  # a lambda's defaults
+                )
+        self._clock.after(
+            self._dice.between(1.0, 40.0), lambda: self._approve(campaign, "carl", "", "0" * 64)
+        )
+
+    def _approve(self, campaign: Campaign, by: str, who: str, plan_hash: str = "") -> None:
+        event = ApproveAsked(by=by, plan_hash=plan_hash or campaign.plan_hash)
+        if who:
+            # before it returns: the last one starts the campaign
+            self._told.agreed.setdefault(campaign.id, set()).add(who)
+        self._try(lambda: self._service().operate(campaign.id, event))
+
+    # -- more than one campaign ------------------------------------------------------------------------------
+
+    def happen(self, what: str) -> None:
+        """Do what concerns more than one campaign."""
+        {
+            "stop-all": lambda: self._throw(Target.EVERYTHING, ""),
+            "stop-procedure": lambda: self._throw(Target.PROCEDURE, "engine.restart"),
+            "stop-campaign": self._throw_one,
+            "let-go": self._let_go,
+            "quarantine": self._set_apart,
+            "release": self._release_one,
+        }[what]()
+
+    def meddle(self) -> None:
+        """Do anything at all."""
+        what = self._dice.among(
+            ("pause", "abort", "skip", "stop-all", "stop-campaign", "quarantine", "resume")
+        )
+        if what in OPERATORS:
+            self.operate(what, self._dice)
+        else:
+            self.happen(what)
+
+    def _throw_one(self) -> None:
+        if self._campaigns:
+            self._throw(Target.CAMPAIGN, self._dice.among(tuple(self._campaigns)))
+
+    def _throw(self, target: Target, name: str) -> None:
+        wish = StopAll(target=target, name=name, by=AUTHOR, reason="wait")
+        if self._try(lambda: self._service().stop_all(wish)):
+            self._told.thrown.setdefault((target, name), self._clock.true)
+
+    def _let_go(self) -> None:
+        if self._told.thrown:
+            target, name = self._dice.among(tuple(self._told.thrown))
+            self._release(target, name)
+
+    def _release(self, target: Target, name: str) -> None:
+        wish = StopAll(target=target, name=name, by=AUTHOR, reason="go on")
+        self._told.thrown.pop((target, name), None)
+        self._try(lambda: self._service().release_all(wish))
+
+    def _set_apart(self) -> None:
+        host = self._dice.among(tuple(self._hosts))
+        if self._try(lambda: self._service().quarantine_host(host, AUTHOR, "odd")):
+            self._told.apart.add(host)
+
+    def _release_one(self) -> None:
+        idle = [host for host in sorted(self._told.apart) if self._hosts[host].running() is None]
+        if idle:
+            self._release_host(self._dice.among(idle))
+
+    def _release_host(self, host: str, *, budget: bool = False) -> bool:
+        self._told.apart.discard(host)
+        return self._try(lambda: self._service().release_host(host, AUTHOR, "looked at it", budget=budget))
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def clear_up(self) -> None:
+        """Look at hosts that finished campaigns left, let others change them, and let go of everything else."""
+        with self._store.read() as reader:
+            leases = reader.leases()
+            left = [item.host for item in reader.quarantines()]
+            thrown = holding(reader.switches())
+        free = [host for host in left if self._hosts[host].running() is None]
+        for lease in leases:
+            owner = self._campaigns.get(lease.campaign_id)
+            if (owner is None or laws.is_over(owner)) and self._hosts[lease.host].running() is None:
+                free.append(lease.host)
+        for host in dict.fromkeys(free):
+            self._release_host(host, budget=True)
+        for switch in thrown:
+            self._release(switch.target, switch.name)
+        for campaign in tuple(self._campaigns.values()):
+            if campaign.state is CampaignState.AWAITING_APPROVAL:
+                self._approve(campaign, "ann", "ann")
+                self._approve(campaign, "bob", "bob")
+            elif self._clock.true_s > _PATIENCE_S and _waits_for_the_unreachable(campaign):
+                self._try(lambda own=campaign.id: self._abort(own))  # type: ignore[misc]  # a lambda's default
+
+    def _abort(self, own: str) -> None:
+        self._service().abort(own, AUTHOR)
+        # acknowledged now: it returned
+        self._told.aborted.setdefault(own, self._clock.true)
+
+    @staticmethod
+    def _try(what: Callable[[], object]) -> bool:
+        """Whether it was done; refused, everything is as before: the judge sees that nothing was saved."""
+        try:
+            what()
+        except (Deposed, DockwaveError):
+            return False
+        return True
+
+
+def _waits_for_the_unreachable(campaign: Campaign) -> bool:
+    """Whether hosts nobody reaches may use up the budget that others of its hosts wait for, for good."""
+    states = {run.state for run in campaign.runs}
+    stuck = campaign.state is CampaignState.RUNNING and campaign.policy.budgets is not None
+    return stuck and {HostState.UNREACHABLE, HostState.PENDING} <= states

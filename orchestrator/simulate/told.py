@@ -1,0 +1,42 @@
+"""What people were told is done: the judge holds the engine to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.kill_switch import Target
+
+#: a kill switch by what it stops
+Stopped: TypeAlias = tuple[Target, str]
+
+
+@dataclass(slots=True)
+class Told:
+    """Everything acknowledged so far, at instants of true time."""
+
+    aborted: dict[str, datetime] = field(default_factory=dict)
+    #: kill switches that hold
+    thrown: dict[Stopped, datetime] = field(default_factory=dict)
+    #: hosts that are quarantined
+    apart: set[str] = field(default_factory=set)
+    #: persons who were asked and agreed, by campaign; the author is never one of them
+    agreed: dict[str, set[str]] = field(default_factory=dict)
+    #: instants at which questions were asked that were answered well, by campaign, gate and wave
+    passes: dict[tuple[str, str, int], list[datetime]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """The database was put back: nothing of it may be known any more."""
+        for kept in (self.aborted, self.thrown, self.apart, self.agreed, self.passes):
+            kept.clear()
+
+    def stopped_since(self, campaign: Campaign) -> datetime | None:
+        """Since when a kill switch holds this campaign."""
+        own = (
+            (Target.EVERYTHING, ""),
+            (Target.PROCEDURE, campaign.procedure),
+            (Target.CAMPAIGN, campaign.id),
+        )
+        return min((self.thrown[key] for key in own if key in self.thrown), default=None)

@@ -1,0 +1,126 @@
+"""Each law beyond one campaign is broken by hand once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator.campaign.campaign import Campaign, Stop
+from orchestrator.campaign.gate import Gate, GateKind, Moment
+from orchestrator.campaign.kill_switch import Target
+from orchestrator.campaign.rollout import Approval, Budgets, LabelBudget, Share, StopAction
+from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.windows import Interval, Windows
+from orchestrator.loop.orders import order_of
+from orchestrator.simulate import outside_laws
+from orchestrator.simulate.laws import Law
+from orchestrator.simulate.told import Told
+from tests.orchestrator.simulate.test_laws import BEFORE, started, with_run
+from tests.support.campaigns import NOON
+
+SECOND = timedelta(seconds=1)
+
+
+def with_policy(**fields: Any) -> Campaign:
+    """The campaign at work, under another policy, all its hosts in one rack."""
+    policy = replace(BEFORE.policy, **fields)
+    hosts = tuple(replace(run, host=replace(run.host, labels={"rack": "a"})) for run in BEFORE.runs)
+    return replace(BEFORE, policy=policy, runs=hosts)
+
+
+def broken(before: Campaign, after: Campaign, told: Told, *others: Campaign) -> set[Law]:
+    """The laws that this save breaks."""
+    campaigns = {item.id: item for item in (after, *others)}
+    return {item.law for item in outside_laws.on_save(before, after, told, campaigns)}
+
+
+def test_an_ordinary_start_breaks_no_law() -> None:
+    assert broken(BEFORE, started(BEFORE), Told()) == set()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [(Target.EVERYTHING, ""), (Target.PROCEDURE, BEFORE.procedure), (Target.CAMPAIGN, BEFORE.id)],
+    ids=lambda key: key[0].value,
+)
+def test_a_start_under_a_kill_switch_is_seen(key: tuple[Target, str]) -> None:
+    assert broken(BEFORE, started(BEFORE), Told(thrown={key: NOON})) == {Law.KILL}
+
+
+def test_a_kill_switch_for_another_campaign_is_no_reason() -> None:
+    assert broken(BEFORE, started(BEFORE), Told(thrown={(Target.CAMPAIGN, "other"): NOON})) == set()
+
+
+def test_a_start_on_a_quarantined_host_is_seen() -> None:
+    name = BEFORE.runs[0].host.name
+    assert broken(BEFORE, started(BEFORE), Told(apart={name})) == {Law.APART}
+
+
+@pytest.mark.parametrize(("who", "law"), [({"ann"}, {Law.AGREED}), ({"ann", "bob"}, set())])
+def test_a_campaign_that_begins_with_too_few_approvals_is_seen(who: set[str], law: set[Law]) -> None:
+    asked = replace(
+        with_policy(approval=Approval(required=2, group="ops")),
+        state=CampaignState.AWAITING_APPROVAL,
+        started_at=None,
+        waves=1,
+    )
+    begun = replace(asked, state=CampaignState.RUNNING, started_at=NOON)
+    assert broken(asked, begun, Told(agreed={asked.id: who})) == law
+
+
+@pytest.mark.parametrize(("ago_s", "law"), [(1, set()), (9, set()), (10, {Law.GATES}), (None, {Law.GATES})])
+def test_a_wave_that_opens_past_a_gate_is_seen(ago_s: int | None, law: set[Law]) -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.WAVE, argv=("true",), every_s=10.0)
+    shut = replace(with_policy(gates=(gate,)), wave=0, waves=1)
+    told = Told() if ago_s is None else Told(passes={(shut.id, "g", 1): [NOON - ago_s * SECOND]})
+    assert broken(shut, replace(shut, wave=1, wave_started_at=NOON), told) == law
+
+
+@pytest.mark.parametrize(("ago_s", "law"), [(3, set()), (6, {Law.GATES})])
+def test_an_answer_of_before_the_end_of_a_wave_proves_nothing_about_it(ago_s: int, law: set[Law]) -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.AFTER_WAVE, argv=("true",), every_s=30.0)
+    over = replace(with_policy(gates=(gate,)), wave=1, waves=1)
+    for place in range(len(over.runs)):
+        over = with_run(over, place, wave=1, state=HostState.SUCCEEDED, ended_at=NOON - 5 * SECOND)
+    told = Told(passes={(over.id, "g", 1): [NOON - ago_s * SECOND]})
+    assert broken(over, replace(over, state=CampaignState.COMPLETE, ended_at=NOON), told) == law
+
+
+def test_a_start_in_a_blackout_is_seen() -> None:
+    closed = Windows(blackouts=(Interval(start=NOON - SECOND, end=NOON + SECOND),))
+    before = with_policy(windows=closed)
+    assert broken(before, started(before), Told()) == {Law.WINDOW}
+
+
+def test_a_start_beyond_a_budget_is_seen_whoever_uses_it() -> None:
+    before = with_policy(budgets=Budgets(labels=(LabelBudget(label="rack", most=Share(value=1)),)))
+    assert broken(before, started(before), Told()) == set()
+    other = with_run(replace(before, id="other"), 1, state=HostState.SOAKING)
+    assert broken(before, started(before), Told(), other) == {Law.BUDGET}
+    assert broken(before, started(before), Told(apart={before.runs[1].host.name})) == {Law.BUDGET}
+
+
+def test_a_start_on_a_host_another_campaign_is_at_is_seen() -> None:
+    other = replace(started(BEFORE), id="other")
+    assert broken(BEFORE, started(BEFORE), Told(), other) == {Law.ALONE}
+    assert broken(BEFORE, started(BEFORE), Told(), replace(other, state=CampaignState.HALTED)) == set()
+
+
+def test_an_order_that_leaves_too_late_or_past_a_stop_is_seen() -> None:
+    once = started(BEFORE)
+    order = order_of(once, once.runs[0], once.runs[0].attempts[0]).order
+    stop = Stop(rule="r", limit="l", observed="o", hosts=(), at=NOON, action=StopAction.PAUSE)
+    paused = replace(once, state=CampaignState.PAUSED, stops=(stop,))
+
+    def laws(campaign: Campaign, told: Told, late_s: int = 0) -> set[Law]:
+        now = NOON + late_s * SECOND
+        return {item.law for item in outside_laws.on_order(campaign, order, told, now)}
+
+    assert laws(once, Told()) == set()
+    assert laws(once, Told(), late_s=1) == {Law.LATE}
+    assert laws(paused, Told()) == {Law.STOP}
+    assert laws(once, Told(apart={order.host.name})) == {Law.APART}
+    assert laws(once, Told(thrown={(Target.EVERYTHING, ""): NOON})) == {Law.KILL}
