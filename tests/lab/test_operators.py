@@ -100,8 +100,10 @@ def _watch_in_a_terminal(fleet: Scene, campaign: str, said: str, keys: bytes) ->
         "DOCKWAVE_DATA_DIR": str(fleet.plane.data), "DOCKWAVE_PORT_BASE": str(fleet.plane.port_base),
         "TERM": "xterm", "COLUMNS": "160", "LINES": "50",
     }  # fmt: skip
+    # whoever started the tests in the background made them, and all they start, deaf to Ctrl-C
+    hearing = ("env", "--default-signal=INT")
     watching = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", str(DOCKWAVE), "watch", campaign],
+        ["setsid", "--ctty", "--wait", *hearing, str(DOCKWAVE), "watch", campaign],
         env=environ, stdin=inner, stdout=inner, stderr=inner,
     )  # fmt: skip
     os.close(inner)
