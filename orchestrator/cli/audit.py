@@ -54,7 +54,7 @@ def list_lines(
 ) -> None:
     """Show who did what, when, why, and under which plan; newest first."""
     from orchestrator.cli.flags import whole
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
 
     check_output(output)
     wanted: dict[str, str | int] = {"limit": whole("--limit", limit, least=1, most=5000)}
@@ -72,7 +72,7 @@ def list_lines(
 @command
 def head(session: Session, database_url: Database = None, output: Output = "table") -> None:
     """Print LENGTH:HASH of the log; kept elsewhere, it shows later whether the log was cut or rewritten."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
 
     check_output(output)
     found = _head(session, database_url)

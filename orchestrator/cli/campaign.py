@@ -65,7 +65,7 @@ def validate(
 ) -> None:
     """Say everything that is wrong with a campaign file, with line and column; exit code 2 when anything is."""
     from orchestrator.campaignfile.load import load_campaign_file
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
 
     check_output(output)
     campaign = load_campaign_file(file, options=options)

@@ -18,7 +18,7 @@ def procedures(
     output: Annotated[str, typer.Option("--output", "-o", metavar="table|json|name")] = "table",
 ) -> None:
     """List procedures, or describe one. Needs no control plane."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
     from orchestrator.screens.views_catalogue import procedure_view
     from tasks import catalog
 

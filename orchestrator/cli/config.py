@@ -21,7 +21,7 @@ def show(
     session: Session, output: Annotated[str, typer.Option("--output", "-o", metavar="table|json")] = "table"
 ) -> None:
     """Print every setting with the source that won; passwords are masked."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
     from orchestrator.settings import KNOWN, masked
 
     check_output(output)

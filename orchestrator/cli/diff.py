@@ -22,7 +22,7 @@ def diff(
     output: Output = "table",
 ) -> None:
     """Compare two campaigns: what was asked, how hosts ended, and what differs first."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
     from orchestrator.reporting.difference import compare
     from orchestrator.reporting.side_by_side import side_by_side
 

@@ -18,7 +18,7 @@ def locks(
     output: Annotated[str, typer.Option("--output", "-o", metavar="table|json")] = "table",
 ) -> None:
     """List the hosts that campaigns keep while they change them or nobody knows their fate, and since when."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
 
     check_output(output)
     answer = session.client.get("/v1/locks")

@@ -161,8 +161,8 @@ def retry(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the --out file.")] = False,
 ) -> None:
     """Plan again what a finished campaign did not prove; what it proved is read again, and redone only if not right."""
-    from orchestrator.cli.plan import await_plan
     from orchestrator.cli.planfile import check_target, write_plan
+    from orchestrator.cli.planning import await_plan
     from orchestrator.cli.request import author, one_line
     from orchestrator.screens import plan_report
     from orchestrator.service.retrying import Left

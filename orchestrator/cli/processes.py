@@ -135,7 +135,7 @@ def status(
 ) -> None:
     """Show what runs here and where it answers. Exit 9 when nothing does."""
     from orchestrator.cli.exits import NoControlPlane
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
     from orchestrator.up.down import running_state
 
     check_output(output)

@@ -38,7 +38,7 @@ def quarantined(
     ] = "table",
 ) -> None:
     """List the hosts no campaign changes before their release: since when, by whom and why."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
 
     check_output(output)
     found = session.client.get("/v1/quarantines")["quarantines"]

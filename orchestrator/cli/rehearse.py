@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.api.body import checked
 from orchestrator.api.plans import PlanBody, request_of
 from orchestrator.api.problem import Problem
+from orchestrator.cli.asked import Asked, CampaignFlags, flag_of
 from orchestrator.cli.flags import whole
 from orchestrator.cli.planfile import read_plan
-from orchestrator.cli.request import Asked, body_of
+from orchestrator.cli.request import body_of
+from orchestrator.cli.wish import Wish
 from orchestrator.simulate.scenario import Scenario, invented, scenario_of
 from orchestrator.simulate.script import Script, aim_of, answer_of, cut_of, takes_of, wave_of
 from tasks.errors import BadInput
@@ -21,25 +23,6 @@ from tasks.model import Inventory
 _MOST_HOSTS = 20_000
 #: what invented hosts are rehearsed with unless a file says otherwise: a change that can be taken back
 _PROCEDURE = "engine.restart"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """The flags of a rehearsal, as typed."""
-
-    #: flags `plan` has too
-    asked: Asked
-    source: Path | None = None
-    hosts: int | None = None
-    fail: tuple[str, ...] = ()
-    unreachable: tuple[str, ...] = ()
-    partition: tuple[str, ...] = ()
-    kill_orchestrator: tuple[str, ...] = ()
-    redis_loss: tuple[str, ...] = ()
-    gate_answer: tuple[str, ...] = ()
-    takes: str | None = None
-    begin: str | None = None
-    seed: int | None = None
 
 
 def scenario(wish: Wish, configured: str) -> Scenario:
@@ -94,21 +77,21 @@ def _is_plan(path: Path) -> bool:
 
 def _refuse_beside_plan(wish: Wish) -> None:
     """A plan is frozen: its hosts and its policy are what is rehearsed."""
-    untouched = Asked(procedure=None, on=None, inventory=())
-    asked = [
-        name for name in Asked.__dataclass_fields__ if getattr(wish.asked, name) != getattr(untouched, name)
-    ]
-    given = [*(["hosts"] if wish.hosts is not None else []), *asked]
+    given = [*([flag_of("hosts")] if wish.hosts is not None else []), *campaign_of(wish).given]
     if given:
-        flag = {"set_": "set", "options": "option"}.get(given[0], given[0].replace("_", "-"))
         raise BadInput(
-            f"--{flag} does not go with the plan {wish.source}: its hosts and its policy are frozen",
-            hint=f"Leave --{flag} out, or rehearse the campaign file the plan was made of.",
+            f"{given[0]} does not go with the plan {wish.source}: its hosts and its policy are frozen",
+            hint=f"Leave {given[0]} out, or rehearse the campaign file the plan was made of.",
         )
 
 
+def campaign_of(wish: Wish) -> Asked:
+    """What of it `plan` could be asked too; the source is the campaign file, if it is none of a plan."""
+    return Asked(**{item.name: getattr(wish, item.name) for item in fields(CampaignFlags)})
+
+
 def _asked_for(wish: Wish, configured: str, script: Script) -> Scenario:
-    asked, among = replace(wish.asked, file=wish.source), None
+    asked, among = replace(campaign_of(wish), file=wish.source), None
     if wish.hosts is not None:
         if asked.inventory or asked.on is not None:
             flag = "--inventory" if asked.inventory else "--on"

@@ -6,7 +6,7 @@ import getpass
 import json
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from orchestrator.campaign.waves import MAX_COUNT, parse_share, parse_waves
 from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_canaries
 from orchestrator.campaignfile.load import Campaign, load_campaign_file
 from orchestrator.campaignfile.wish import wish_of
+from orchestrator.cli.asked import Asked
 from orchestrator.cli.flags import duration, one_of, settings_of, whole
 from orchestrator.cli.gate_flag import gate_text
 from orchestrator.cli.hosts import inventory_files, read_names_file
@@ -25,33 +26,6 @@ from tasks import catalog
 from tasks.catalog import AnyProcedure
 from tasks.errors import BadInput
 from tasks.model import Host, Inventory, Kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The flags of `plan` and `run`, as typed; None where nothing was."""
-
-    procedure: str | None
-    on: str | None
-    inventory: tuple[Path, ...]
-    file: Path | None = None
-    options: tuple[str, ...] = ()
-    set_: tuple[str, ...] = ()
-    waves: str | None = None
-    parallel: int | None = None
-    monitor: str | None = None
-    delay: str | None = None
-    max_failures: str | None = None
-    control_hosts: int | None = None
-    quorum: str | None = None
-    window: tuple[str, ...] = ()
-    blackout: tuple[str, ...] = ()
-    approval: str | None = None
-    one_way_hosts: int | None = None
-    gate: tuple[str, ...] = ()
-    notify: tuple[str, ...] = ()
-    allow_unreachable: bool = False
-    reason: str | None = None
 
 
 def inventory_of(files: Sequence[Path], configured: str) -> Inventory:

@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -143,7 +143,10 @@ class Session:
 
 
 def command(function: F) -> F:
-    """Give a verb its Session and the common flags; its errors become text on stderr and an exit code."""
+    """Give a verb its Session and the common flags; its errors become text on stderr and an exit code.
+
+    A parameter whose type is a dataclass stands for the flags that are the fields of it.
+    """
     own = inspect.signature(function, eval_str=True)
     extra = [
         inspect.Parameter(
@@ -155,16 +158,22 @@ def command(function: F) -> F:
         for name, annotation in _COMMON.items()
         if name not in own.parameters
     ]
+    groups: dict[str, Any] = {
+        name: item.annotation for name, item in own.parameters.items() if is_dataclass(item.annotation)
+    }
     kept = [
         item.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, item in own.parameters.items()
+        for name, parameter in own.parameters.items()
         if name != "session"
+        for item in (_flags_of(groups[name]) if name in groups else [parameter])
     ]
 
     @functools.wraps(function)
     def wrapper(**values: Any) -> None:
         config, no_color = values.pop("config", None), values.pop("no_color", False)
         flags: dict[str, Any] = {name: values.pop(name) for name in _SETTINGS if name in values}
+        for name, group in groups.items():
+            values[name] = group(**{item.name: values.pop(item.name) for item in fields(group)})
         session = Session(flags, config, no_color=no_color)
         with _Ending(), closing(session):
             function(session=session, **values)
@@ -173,6 +182,20 @@ def command(function: F) -> F:
     wrapper.__signature__ = signature  # type: ignore[attr-defined]  # how inspect and typer are told
     wrapper.__annotations__ = {name: item.annotation for name, item in signature.parameters.items()}
     return wrapper  # type: ignore[return-value]  # typer sees the widened signature, callers never call it
+
+
+def _flags_of(group: Any) -> list[inspect.Parameter]:
+    """The fields of a dataclass as flags."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            item.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=hints[item.name],
+            default=item.default if item.default_factory is MISSING else item.default_factory(),
+        )
+        for item in fields(group)
+    ]
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ def ls(
 ) -> None:
     """List campaigns, newest first."""
     from orchestrator.cli.flags import whole
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
     from orchestrator.screens import report
     from orchestrator.screens.views import CampaignLine
 
@@ -64,7 +64,8 @@ def show(
 ) -> None:
     """Show one campaign: its hosts, results and totals; --at shows how it stood then, from the event log."""
     from orchestrator.cli.flags import instant
-    from orchestrator.cli.plan import check_output, print_json
+    from orchestrator.cli.options import check_output
+    from orchestrator.cli.outcome import print_json
     from orchestrator.screens import plan_report, report
 
     check_output(output)
@@ -102,7 +103,8 @@ def watch(
 ) -> None:
     """Follow a campaign to its end and exit with its code. Ctrl-C detaches, it never aborts."""
     from orchestrator.cli.flags import duration
-    from orchestrator.cli.plan import check_output, finish
+    from orchestrator.cli.options import check_output
+    from orchestrator.cli.outcome import finish
     from orchestrator.cli.watch import follow
 
     check_output(output)
@@ -116,7 +118,7 @@ def watch(
 @command
 def why(session: Session, campaign: Reference, output: Output = "table") -> None:
     """Explain why a campaign stopped, or what it waits for, and what to type next."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
     from orchestrator.screens.explain import render
 
     check_output(output)
@@ -156,7 +158,7 @@ def logs(
     """Show what one host did and said in a campaign: events, steps, output, attempt by attempt."""
     from orchestrator.cli.consent import hosts_of
     from orchestrator.cli.hostlog import render
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
 
     check_output(output)
     view = session.client.campaign(campaign)

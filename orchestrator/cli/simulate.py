@@ -5,130 +5,26 @@ No control plane and no host is needed.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli import exits
-from orchestrator.cli.plan import (
-    Approval,
-    Blackout,
-    Delay,
-    Gate,
-    Inventory,
-    MaxFailures,
-    Monitor,
-    On,
-    Options,
-    Parallel,
-    Set,
-    Waves,
-    Window,
-    check_output,
-)
+from orchestrator.cli.options import check_output
 from orchestrator.cli.session import Session, command
+from orchestrator.cli.wish import Wish
 from tasks.errors import BadInput
 
 _MOST = 10_000_000
-_CAMPAIGN, _WRONG, _SEEDS = "One campaign", "What goes wrong in it", "Fault schedules"
+_SEEDS = "Fault schedules"
 
-Source = Annotated[
-    Path | None,
-    typer.Argument(metavar="[PLAN|FILE]", help="Plan of `dockwave plan --out`, or a campaign file."),
-]
-Hosts = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Invent so many hosts: host-1, host-2, …", rich_help_panel=_CAMPAIGN),
-]
-Fail = Annotated[
-    list[str],
-    typer.Option(metavar="PATTERN:P%", help="These fail when changed; repeatable.", rich_help_panel=_WRONG),
-]
-Unreachable = Annotated[
-    list[str],
-    typer.Option(
-        metavar="PATTERN:P%",
-        help="These cannot be reached once planned; repeatable.",
-        rich_help_panel=_WRONG,
-    ),
-]
-Partition = Annotated[
-    list[str],
-    typer.Option(
-        metavar="PATTERN:SECONDS",
-        help="These are cut off once the first of them is at work; repeatable.",
-        rich_help_panel=_WRONG,
-    ),
-]
-Kill = Annotated[
-    list[str],
-    typer.Option(
-        metavar="wave=N", help="Kill the orchestrator in this wave; repeatable.", rich_help_panel=_WRONG
-    ),
-]
-Loss = Annotated[
-    list[str],
-    typer.Option(
-        metavar="wave=N", help="Redis loses everything in this wave; repeatable.", rich_help_panel=_WRONG
-    ),
-]
-GateAnswer = Annotated[
-    list[str],
-    typer.Option(
-        metavar="NAME=pass|fail|inconclusive|error",
-        help="What a gate answers; the others pass. Repeatable.",
-        rich_help_panel=_WRONG,
-    ),
-]
-Takes = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME[-TIME]", help="How long a host takes: 30s-5m (2s-12s).", rich_help_panel=_CAMPAIGN
-    ),
-]
-Begin = Annotated[
-    str | None,
-    typer.Option(
-        metavar="INSTANT",
-        help="When it begins: 2026-12-24T15:00+01:00. A plan begins when it was made.",
-        rich_help_panel=_CAMPAIGN,
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="The same seed gives the same story.", rich_help_panel=_CAMPAIGN),
-]
 Output = Annotated[str, typer.Option("--output", "-o", metavar="text|json", help="How it is told.")]
 
 
 @command
 def simulate(
     session: Session,
-    source: Source = None,
-    hosts: Hosts = None,
-    inventory: Inventory = [],  # noqa: B006 - typer copies it
-    on: On = None,
-    set_: Set = [],  # noqa: B006 - typer copies it
-    options: Options = [],  # noqa: B006 - typer copies it
-    waves: Waves = None,
-    parallel: Parallel = None,
-    monitor: Monitor = None,
-    delay: Delay = None,
-    max_failures: MaxFailures = None,
-    window: Window = [],  # noqa: B006 - typer copies it
-    blackout: Blackout = [],  # noqa: B006 - typer copies it
-    approval: Approval = None,
-    gate: Gate = [],  # noqa: B006 - typer copies it
-    fail: Fail = [],  # noqa: B006 - typer copies it
-    unreachable: Unreachable = [],  # noqa: B006 - typer copies it
-    partition: Partition = [],  # noqa: B006 - typer copies it
-    kill_orchestrator: Kill = [],  # noqa: B006 - typer copies it
-    redis_loss: Loss = [],  # noqa: B006 - typer copies it
-    gate_answer: GateAnswer = [],  # noqa: B006 - typer copies it
-    takes: Takes = None,
-    begin: Begin = None,
-    seed: Seed = None,
+    wish: Wish,
     output: Output = "text",
     fault_schedules: Annotated[
         int | None,
@@ -146,50 +42,30 @@ def simulate(
     ] = None,
 ) -> None:
     """Try a campaign on a virtual clock before it is run, or the engine against seeded faults."""
-    given = _given(locals())
     if fault_schedules is None:
-        for flag in ("first_seed", "jobs"):
-            if flag in given:
+        for flag, value in (("--first-seed", first_seed), ("--jobs", jobs)):
+            if value is not None:
                 raise BadInput(
-                    f"--{flag.replace('_', '-')} goes with --fault-schedules only",
+                    f"{flag} goes with --fault-schedules only",
                     hint="Leave it out; a rehearsal takes --seed.",
                 )
-        _rehearse(session, given, output)
+        _rehearse(session, wish, output)
         return
-    for flag in given.keys() - {"fault_schedules", "first_seed", "jobs"}:
+    for flag in (*wish.given, *(["--output"] if output != "text" else [])):
         raise BadInput(
-            f"--fault-schedules does not go with {_flag(flag)}: its seeds say everything",
+            f"--fault-schedules does not go with {flag}: its seeds say everything",
             hint="Rehearse a campaign, or run seeds; not both at once.",
         )
     _run_seeds(session, fault_schedules, first_seed or 0, 1 if jobs is None else jobs)
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    """What was typed."""
-    unless = {"session": values["session"], "output": "text"}
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in sorted(values.items())
-        if value not in (None, [], unless.get(name))
-    }
-
-
-def _flag(name: str) -> str:
-    names = {"set_": "--set", "options": "--option", "source": "a plan or file"}
-    return names.get(name, f"--{name.replace('_', '-')}")
-
-
-def _rehearse(session: Session, given: dict[str, Any], output: str) -> None:
-    from orchestrator.cli.rehearse import Wish, scenario
-    from orchestrator.cli.request import Asked
+def _rehearse(session: Session, wish: Wish, output: str) -> None:
+    from orchestrator.cli.rehearse import scenario
     from orchestrator.simulate.account import json_of, text_of
     from orchestrator.simulate.many import be_quiet
     from orchestrator.simulate.rehearsal import Rehearsal
 
     check_output(output, choices=("text", "json"))
-    asked = {name: value for name, value in given.items() if name in Asked.__dataclass_fields__}
-    own = {name: value for name, value in given.items() if name in Wish.__dataclass_fields__}
-    wish = Wish(**own, asked=Asked(**({"procedure": None, "on": None, "inventory": ()} | asked)))
     wanted = scenario(wish, session.settings.inventory)
     be_quiet()
     gone = Rehearsal(wanted).run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,9 +11,10 @@ import typer
 
 from orchestrator.campaign.drift import Drift, between
 from orchestrator.cli import exits
-from orchestrator.cli.plan import await_plan
+from orchestrator.cli.asked import Asked, flag_of
 from orchestrator.cli.planfile import PlanFile, read_plan
-from orchestrator.cli.request import Asked, author
+from orchestrator.cli.planning import await_plan
+from orchestrator.cli.request import author
 from orchestrator.screens.sanitize import plain
 from tasks.errors import BadInput
 from tasks.model import Kind
@@ -39,14 +40,10 @@ def check_plan(session: Session, path: Path, output: str, asked: Asked, *, out: 
 
 def _refuse_more(asked: Asked, out: Path | None) -> None:
     """A plan says everything itself: what else was typed would be ignored."""
-    empty = Asked(procedure=None, on=None, inventory=())
-    given = [item.name for item in fields(Asked) if getattr(asked, item.name) != getattr(empty, item.name)]
-    if given or out is not None:
-        name = {"procedure": "PROCEDURE", "on": "--on", "set_": "--set", "options": "--option"}.get(
-            given[0] if given else "out", f"--{(given or ['out'])[0].replace('_', '-')}"
-        )
+    given = (*asked.given, *([flag_of("out")] if out is not None else []))
+    if given:
         raise BadInput(
-            f"--check and {name} cannot be given together: the plan says what its hosts are asked",
+            f"--check and {given[0]} cannot be given together: the plan says what its hosts are asked",
             hint="Write `dockwave plan --check PLAN`, or make a new plan without --check.",
         )
 

@@ -30,7 +30,7 @@ def stop_all(
     ] = "table",
 ) -> None:
     """Start nothing more, not even undos, until it is released; hosts at work finish. Holds over restarts."""
-    from orchestrator.cli.plan import check_output
+    from orchestrator.cli.options import check_output
 
     check_output(output)
     if listed:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.operate import Reason, Reference
-from orchestrator.cli.plan import (
+from orchestrator.cli.options import (
     AllowUnreachable,
     DataLoss,
     Delay,
@@ -17,6 +17,7 @@ from orchestrator.cli.plan import (
     Parallel,
     Timeout,
     Yes,
+    check_output,
 )
 from orchestrator.cli.session import Session, command
 from tasks.errors import DockwaveError
@@ -51,7 +52,8 @@ def undo(
     """Take a finished campaign back: show what comes back and what cannot, ask, and do it, last wave first."""
     from orchestrator.cli.consent import confirm, start
     from orchestrator.cli.flags import duration
-    from orchestrator.cli.plan import after_start, await_plan, check_output, document_of, show_on_stderr
+    from orchestrator.cli.outcome import after_start
+    from orchestrator.cli.planning import await_plan, document_of, show_on_stderr
     from orchestrator.screens.sanitize import clean
 
     check_output(output)

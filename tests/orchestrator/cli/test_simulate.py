@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import structlog
+from typer.main import get_command
 
 from orchestrator.campaign.plan import plan_document, plan_hash
+from orchestrator.cli.main import app
 from orchestrator.simulate.rehearsal import Rehearsal
 from orchestrator.simulate.scenario import Scenario
 from tests.orchestrator.cli.conftest import Dockwave
@@ -77,6 +79,19 @@ def test_invented_hosts_need_no_file_and_no_control_plane(bare: Dockwave) -> Non
     )
     assert lines[-2].endswith("as COMPLETE; `dockwave run` would end with exit code 0")
     assert lines[-1] == "hosts: 3 SUCCEEDED"
+
+
+def test_every_flag_of_a_campaign_is_a_flag_of_its_rehearsal() -> None:
+    commands = getattr(get_command(app), "commands", {})
+    rehearsed = {name for item in commands["simulate"].params for name in item.opts}
+    planned = {name for item in commands["plan"].params for name in item.opts}
+    assert planned - rehearsed == {"procedure", "--file", "-f", "--out", "--force", "--check", "--details"}
+
+
+def test_flags_of_a_campaign_are_heard(bare: Dockwave) -> None:
+    result = bare("simulate", "--hosts", "3", "--control-hosts", "3", "--reason", "try")
+    assert result.exit_code == 0, result.stderr
+    assert "up to 3 untouched hosts are read" in result.stdout
 
 
 def test_a_rehearsal_that_ends_badly_is_a_good_rehearsal(bare: Dockwave) -> None:
