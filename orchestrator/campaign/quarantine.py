@@ -1,16 +1,15 @@
 """Quarantine: no campaign changes a host before a person has looked at it and released it.
 
-A person sets it, or a campaign that left the host to a person. Reading goes on. One that was released is kept: the
-time it took counts for no clock.
+A person sets it, or a campaign that left the host to a person. Reading goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.hold import Hold
 from tasks.result import HostError
 
 #: characters of a reason that are kept
@@ -18,7 +17,7 @@ _MOST = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantine:
+class Quarantine(Hold):
     """One host that is left alone: since when, who wants it and why, and who released it."""
 
     host: str
@@ -26,19 +25,8 @@ class Quarantine:
     by: str = ""
     #: the campaign that left it; "" when a person set it
     campaign: str = ""
-    reason: str
-    at: datetime
     #: as last known: it uses the budgets of its groups
     labels: Mapping[str, str] = field(default_factory=dict)
-    #: None while it holds
-    released_at: datetime | None = None
-    released_by: str = ""
-    release_reason: str = ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether nobody has released it."""
-        return self.released_at is None
 
     @property
     def text(self) -> str:
@@ -48,8 +36,7 @@ class Quarantine:
             if self.campaign
             else f"by {self.by or 'somebody'}"
         )
-        instant = f"{self.at:%Y-%m-%d %H:%M:%S} {self.at.tzname()}"
-        return f"{self.host} is quarantined since {instant}, {who}: {self.reason}"
+        return f"{self.host} is quarantined since {self.since}, {who}: {self.reason}"
 
     @property
     def release(self) -> str:
@@ -67,12 +54,7 @@ def concerning(quarantines: Iterable[Quarantine], campaign: Campaign) -> tuple[Q
     """Those on hosts of this campaign that hold, or did since it was started."""
     names = {run.host.name for run in campaign.runs}
     since = campaign.started_at
-    return tuple(
-        item
-        for item in quarantines
-        if item.host in names
-        and (item.released_at is None or (since is not None and item.released_at > since))
-    )
+    return tuple(item for item in quarantines if item.host in names and item.held_after(since))
 
 
 def one_line(text: str) -> str:

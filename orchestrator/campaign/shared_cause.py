@@ -125,7 +125,7 @@ def look_words(look: Look) -> str:
     hosts = _names([item.host for item in look.controls])
     match look.found:
         case None:
-            return f"untouched hosts ({hosts}) are asked whether they fail too, before {_names(look.failed)} come back"
+            return f"untouched hosts ({hosts}) are asked whether they fail too, before {_coming(look.failed)}"
         case Found.WELL:
             return f"untouched hosts ({hosts}) were read before the rollback: not all of them fail"
         case Found.SHARED:
@@ -191,7 +191,7 @@ def _stop(look: Look, sick: Sequence[Control], now: datetime) -> Stop:
     said = ", ".join(f"{code} on {count}" for code, count in sorted(codes.items()))
     return Stop(
         rule=SHARED_CAUSE_RULE,
-        limit=f"one of {len(look.controls)} untouched hosts must still be well before {_names(look.failed)} come back",
+        limit=f"one of {len(look.controls)} untouched hosts must still be well before {_coming(look.failed)}",
         observed=(
             f"{len(sick)} of {len(sick)} that answered fail their dry run too ({said}): the cause is probably "
             "shared, and nobody is rolled back blind"
@@ -208,6 +208,10 @@ def _with(campaign: Campaign, look: Look) -> Campaign:
 
 def _no_reason(summary: str) -> HostError:
     return HostError(code="E_REFUSED", message=summary or "The host gave no plan")
+
+
+def _coming(hosts: Sequence[str]) -> str:
+    return f"{_names(hosts)} {'comes' if len(hosts) == 1 else 'come'} back"
 
 
 def _names(hosts: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import paramiko
 from paramiko import common
@@ -14,11 +14,21 @@ from paramiko.message import Message
 
 from tasks.errors import Unreachable
 
-if TYPE_CHECKING:
-    from workers.connections.wire import Wire
-
 #: the type stubs leave out the parts of paramiko that are extended here
 _CHANNEL: Any = paramiko.Channel
+
+
+class Carrier(Protocol):
+    """The connection a channel belongs to, as far as a channel has to know it."""
+
+    #: how messages name the other end
+    where: str
+
+    def say(self, message: Message) -> None:
+        """Send the message."""
+
+    def is_active(self) -> bool:
+        """Whether the connection stands."""
 
 
 class _Wake(threading.Event):
@@ -39,7 +49,7 @@ class _Wake(threading.Event):
 class ExecChannel(paramiko.Channel):
     """A channel that wakes its reader for everything that happens on it."""
 
-    def __init__(self, number: int, wire: Wire) -> None:
+    def __init__(self, number: int, wire: Carrier) -> None:
         """Belong to `wire`; not open yet."""
         super().__init__(number)
         self.wire = wire

@@ -71,7 +71,7 @@ def test_untouched_hosts_are_asked_first_and_one_that_is_well_lets_the_rollback_
     assert asked(world) == ["h2", "h4"], "as far from each other as they can be"
     assert world.undos() == []
     (line,) = brake_lines(world.campaign, world.now)
-    assert line.startswith("untouched hosts (h2, h4) are asked whether they fail too, before h1 come back")
+    assert line.startswith("untouched hosts (h2, h4) are asked whether they fail too, before h1 comes back")
     answer(world, "h2", SICK)
     world.run()
     assert world.undos() == []
@@ -97,7 +97,7 @@ def test_when_all_fail_too_nobody_is_rolled_back_before_a_person_says_so() -> No
     why = explain(world.campaign, world.now)
     assert SHARED_CAUSE_RULE in why.rule
     assert "2 of 2 that answered fail their dry run too (E_DAEMON_DOWN on 2)" in why.observed
-    assert "one of 2 untouched hosts must still be well before h1 come back" in why.limit
+    assert "one of 2 untouched hosts must still be well before h1 comes back" in why.limit
     assert why.headline.startswith("nobody is brought back until a person acts")
     assert "dockwave resume c1" in why.next
     (line,) = why.brakes
