@@ -96,6 +96,12 @@ NEEDS = (
         present=any_file("/usr/sbin/sshd"),
         purposes=TESTS,
     ),
+    Need(
+        package="sudo",
+        why="tests of users who are root by sudo only",
+        present=program("sudo"),
+        purposes=TESTS,
+    ),
     Need(package="rsync", why="tests of moved data directories", present=program("rsync"), purposes=TESTS),
     Need(
         package="e2fsprogs", why="small disks that tests fill", present=program("mkfs.ext4"), purposes=TESTS
