@@ -62,6 +62,8 @@ class Settings:
     fleet_budget: str
     #: channels by which people are told, as JSON; "" for none
     notify_channels: str
+    #: who may decide by a token of their own, and their groups, as JSON; "" for nobody
+    people: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +197,7 @@ def _complete(
         concurrency="",
         fleet_budget="",
         notify_channels="",
+        people="",
     )
     return values, sources
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.settings_channels import parse_channels
+from orchestrator.settings_people import parse_people
 from tasks.connection import Secret
 
 Parser = Callable[[Any, Path], Any]
@@ -124,7 +125,7 @@ def _paths(value: Any, base: Path) -> str:
 
 
 #: settings that are a table in a file, not one value
-TABLES = frozenset({"notify_channels"})
+TABLES = frozenset({"notify_channels", "people"})
 
 PARSERS: dict[str, Parser] = {
     "data_dir": _data_dir,
@@ -144,4 +145,5 @@ PARSERS: dict[str, Parser] = {
     "concurrency": _or_none(_integer(1, 512)),
     "fleet_budget": _or_none(_integer(1, 100_000)),
     "notify_channels": parse_channels,
+    "people": parse_people,
 }

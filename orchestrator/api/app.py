@@ -16,6 +16,7 @@ from orchestrator.api import approvals, audit, campaigns, catalogue, operate, pl
 from orchestrator.api.contract import Service
 from orchestrator.api.guard import Guard
 from orchestrator.api.problem import Problem, handle_dockwave_error, handle_problem
+from orchestrator.settings_people import Person
 from tasks.connection import Secret
 from tasks.errors import DockwaveError
 
@@ -23,9 +24,14 @@ log = structlog.get_logger()
 
 
 def create_app(
-    service: Service, *, token: Secret, now: Callable[[], datetime], names: Collection[str] = ()
+    service: Service,
+    *,
+    token: Secret,
+    now: Callable[[], datetime],
+    names: Collection[str] = (),
+    people: tuple[Person, ...] = (),
 ) -> Guard:
-    """The API over this service; `names` are the addresses it is called by besides loopback."""
+    """The API over this service; `names` are the addresses it is called by besides loopback, `people` have tokens."""
     # the interactive page would load scripts from elsewhere; the document itself is at /v1/openapi.json
     app = FastAPI(
         title="Dockwave", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
@@ -49,7 +55,7 @@ def create_app(
         """Answers while the process does."""
         return JSONResponse({"status": "ok"})
 
-    return Guard(app, token=token, names=names)
+    return Guard(app, token=token, names=names, people=people)
 
 
 def _handle_parameters(_request: Request, error: Exception) -> Response:

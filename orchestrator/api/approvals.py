@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from orchestrator.api.body import reader
 from orchestrator.api.campaigns import Reference
 from orchestrator.api.contract import Service
 from orchestrator.api.operate import ReasonBody, WhoBody
+from orchestrator.api.speaker import speaker_of
 from orchestrator.campaign.events import ApproveAsked, DenyAsked, OperatorEvent
 from orchestrator.campaign.waves import MAX_COUNT
 
@@ -38,15 +39,19 @@ def router(service: Service) -> APIRouter:
     """POST /v1/campaigns/{id}/approve and …/deny."""
     routes = APIRouter(prefix="/v1/campaigns")
 
+    def approvable(reference: str, request: Request, gate: str) -> None:
+        speaker_of(request).require_approver(service.campaign(reference), gate)
+
     def operate(reference: str, event: OperatorEvent) -> dict[str, str]:
         campaign = service.operate(service.campaign(reference).id, event)
         return {"id": campaign.id, "state": campaign.state}
 
     @routes.post("/{reference}/approve", status_code=202)
     def approve(
-        reference: Reference, body: Annotated[ApproveBody, Depends(reader(ApproveBody))]
+        request: Request, reference: Reference, body: Annotated[ApproveBody, Depends(reader(ApproveBody))]
     ) -> dict[str, str]:
         """Agree to what waits for it; the last one that was missing lets it go on; repeating changes nothing."""
+        approvable(reference, request, body.gate or "")
         event = ApproveAsked(
             by=body.by, reason=body.reason, plan_hash=body.plan_hash, gate=body.gate or "", wave=body.wave
         )

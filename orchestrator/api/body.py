@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.api.problem import Problem
+from orchestrator.api.speaker import speaker_of
 from orchestrator.api.strict_json import MAX_BYTES, NotStrictJson, loads
 
 M = TypeVar("M", bound="Body")
@@ -55,7 +56,7 @@ def reader(model: type[M]) -> Callable[[Request], Awaitable[M]]:
             raise Problem(
                 400, "E_JSON", f"The body is not JSON as we accept it: {error}", where="body"
             ) from None
-        return checked(model, value)
+        return checked(model, speaker_of(request).signed(value, tuple(model.model_fields)))
 
     return read
 

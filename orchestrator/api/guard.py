@@ -12,7 +12,8 @@ from collections.abc import Collection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.api.problem import Problem
-from orchestrator.api.token import matches
+from orchestrator.api.speaker import recognise
+from orchestrator.settings_people import Person
 from tasks.connection import Secret
 
 #: the only path that answers without a token; it says nothing but "ok"
@@ -24,10 +25,16 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Guard:
     """Lets a request through when host, origin and token are right."""
 
-    def __init__(self, app: ASGIApp, *, token: Secret, names: Collection[str]) -> None:
-        """Guard `app`; `names` are the addresses this server is called by besides loopback."""
+    def __init__(
+        self, app: ASGIApp, *, token: Secret, names: Collection[str], people: tuple[Person, ...] = ()
+    ) -> None:
+        """Guard `app`; `names` are the addresses this server is called by besides loopback.
+
+        Besides the shared token each of these people has one.
+        """
         self.app = app
         self.token = token
+        self.people = people
         self.names = LOOPBACK | {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +43,7 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        problem = self._objection(scope)
+        problem = self._objection(scope) or self._stranger(scope)
         if problem is None:
             await self.app(scope, receive, send)
         else:
@@ -52,8 +59,18 @@ class Guard:
         if any(origin.partition("://")[2] != hosts[0] for origin in origins):
             fix = "The API is not for pages of other sites."
             return Problem(403, "E_ORIGIN", "The request comes from a foreign origin", fix=fix)
-        tokens = [value for name, value in headers if name == b"authorization"]
-        if scope["path"] in OPEN_PATHS or (len(tokens) == 1 and matches(self.token, tokens[0])):
+        return None
+
+    def _stranger(self, scope: Scope) -> Problem | None:
+        """Whoever has no token; who has one is remembered for the routes."""
+        if scope["path"] in OPEN_PATHS:
+            return None
+        tokens = [
+            value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"
+        ]
+        found = recognise(tokens[0], self.token, self.people) if len(tokens) == 1 else None
+        if found is not None:
+            scope.update(found)
             return None
         fix = "Send `Authorization: Bearer TOKEN`; `dockwave config show` names the token file."
         return Problem(401, "E_UNAUTHENTICATED", "The request carries no valid token", fix=fix)

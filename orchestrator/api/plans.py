@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from orchestrator.api.body import Body, reader
@@ -13,6 +13,7 @@ from orchestrator.api.contract import Service
 from orchestrator.api.gates import GateBody, WaveNumber
 from orchestrator.api.hosts import HostBody, ProtectBody
 from orchestrator.api.problem import Problem
+from orchestrator.api.speaker import speaker_of
 from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.api.windows import WindowsBody
 from orchestrator.campaign.conflict import OnConflict
@@ -235,9 +236,11 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1")
 
     @routes.post("/plans", status_code=202, openapi_extra=_takes(PlanBody))
-    def make_plan(body: Annotated[PlanBody, Depends(reader(PlanBody))]) -> dict[str, str]:
+    def make_plan(request: Request, body: Annotated[PlanBody, Depends(reader(PlanBody))]) -> dict[str, str]:
         """Begin to plan; the campaign is PLANNING until every host has answered."""
-        return {"id": service.plan(request_of(body))}
+        wanted = request_of(body)
+        speaker_of(request).require_groups(wanted.policy)
+        return {"id": service.plan(wanted)}
 
     @routes.post("/apply", status_code=202, openapi_extra=_takes(ApplyBody))
     def apply_plan(body: Annotated[ApplyBody, Depends(reader(ApplyBody))]) -> dict[str, Any]:

@@ -65,8 +65,13 @@ def ensure_secret(path: Path, what: str) -> Secret:
     return read_secret(path, what)
 
 
+def given_token(header: str | None) -> str:
+    """The token an Authorization header carries; "" when it carries none."""
+    scheme, _, value = (header or "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
 def matches(token: Secret, header: str | None) -> bool:
     """Whether an Authorization header carries this very token."""
-    scheme, _, value = (header or "").partition(" ")
-    given = value.strip().encode("utf-8", "surrogateescape")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given, token.reveal().encode())
+    given = given_token(header).encode("utf-8", "surrogateescape")
+    return bool(given) and hmac.compare_digest(given, token.reveal().encode())

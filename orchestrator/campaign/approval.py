@@ -1,7 +1,7 @@
 """Whether enough persons agreed to a plan: each counts once, its author never, and only for the very plan they saw.
 
-Who somebody is, is what the request says: the token alone gives authority. Two names are one person when they are
-the same before the @, so nobody becomes two by changing machines.
+Who somebody is, the API says: by a token of their own where the settings name people, else as the request has it.
+Two names are one person when they are the same before the @, so nobody becomes two by changing machines.
 """
 
 from __future__ import annotations
@@ -54,6 +54,14 @@ def approval_of(campaign: Campaign) -> Approval | None:
     if asked is not None or campaign.undoes or one_way_hosts(campaign) <= campaign.policy.one_way_hosts:
         return asked
     return Approval(required=1, group="")
+
+
+def group_asked(campaign: Campaign, gate: str = "") -> str:
+    """Whose members are asked to agree to the plan, or to open this gate; "" when anybody else will do."""
+    if gate:
+        return next((item.group for item in campaign.policy.gates if item.name == gate), "")
+    asked = approval_of(campaign)
+    return "" if asked is None else asked.group
 
 
 def one_way_hosts(campaign: Campaign) -> int:

@@ -15,6 +15,7 @@ from orchestrator.cli import (
     hosts,
     locks,
     operate,
+    people,
     plan,
     processes,
     quarantine,
@@ -76,6 +77,7 @@ app.command(rich_help_panel=_CONTROL)(processes.status)
 app.command(rich_help_panel=_CONTROL)(processes.orchestrator)
 app.command(rich_help_panel=_CONTROL)(processes.worker)
 app.command(rich_help_panel=_CONTROL)(processes.flower)
+app.add_typer(people.people_app, name="people", rich_help_panel=_CONTROL)
 app.add_typer(config.config_app, name="config")
 app.add_typer(config.schema_app, name="schema")
 app.command()(config.version)

@@ -13,6 +13,7 @@ from orchestrator.api.token import ensure_secret
 from orchestrator.plane import ControlPlane, utc_now
 from orchestrator.settings import Settings
 from orchestrator.settings_channels import channels_of
+from orchestrator.settings_people import people_of
 from orchestrator.up.place import open_data_dir
 
 #: seconds a request may still take once the process was asked to end; watchers come back by themselves
@@ -33,7 +34,13 @@ def serve(settings: Settings) -> None:
     )
     plane.start()
     try:
-        app = create_app(plane.service, token=token, now=utc_now, names=[settings.api_address])
+        app = create_app(
+            plane.service,
+            token=token,
+            now=utc_now,
+            names=[settings.api_address],
+            people=people_of(settings.people),
+        )
         uvicorn.Server(
             uvicorn.Config(
                 app,

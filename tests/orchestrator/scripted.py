@@ -34,6 +34,7 @@ from orchestrator.service.retrying import Retry, again
 from orchestrator.service.stopping import StopAll
 from orchestrator.service.travelling import Past
 from orchestrator.service.undoing import Undo, way_back
+from orchestrator.settings_people import Person
 from orchestrator.store.chain import GENESIS, Line, LogHead, data_text, link
 from orchestrator.store.records import BudgetUse, Lease, LoggedEvent
 from tasks import catalog
@@ -392,11 +393,13 @@ class RunningApi:
 
 
 @contextmanager
-def running_api(folder: Path, service: ScriptedService | None = None) -> Iterator[RunningApi]:
+def running_api(
+    folder: Path, service: ScriptedService | None = None, people: tuple[Person, ...] = ()
+) -> Iterator[RunningApi]:
     """Serve a scripted service on a port of its own."""
     scripted = service or ScriptedService()
     token = ensure_secret(folder / "token", "API token")
-    app = create_app(scripted, token=token, now=lambda: NOON)
+    app = create_app(scripted, token=token, now=lambda: NOON, people=people)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
