@@ -8,7 +8,7 @@ from dataclasses import replace
 from orchestrator.campaign.plan import canonical_json, plan_document
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.usual import usual_of
-from orchestrator.loop import planning
+from orchestrator.loop import dry_runs, planning
 from orchestrator.loop.ingest import Ignored
 from orchestrator.loop.turn import Turn
 from orchestrator.store.store import Store, Writer
@@ -17,15 +17,15 @@ from tasks.wire import Report
 
 def plan_turn(store: Store, turn: Turn, reports: Sequence[Report]) -> None:
     """Take in answers, ask again where there is silence, and make the plan when it is due."""
-    turn.after, judged = planning.observe_answers(turn.after, reports, turn.now)
+    turn.after, judged = dry_runs.observe_answers(turn.after, reports, turn.now)
     for report, ignored in zip(reports, judged, strict=True):
         _note(turn, report, ignored)
     if turn.after.abort_requested:
         return
-    if planning.is_due(turn.after, turn.now):
+    if dry_runs.is_due(turn.after, turn.now):
         _finish(store, turn)
         return
-    turn.after, again = planning.questions(turn.after, turn.now)
+    turn.after, again = dry_runs.questions(turn.after, turn.now)
     turn.sendings += again
 
 

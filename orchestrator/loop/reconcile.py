@@ -23,7 +23,7 @@ from orchestrator.campaign.record import record
 from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.loop import planning
+from orchestrator.loop import dry_runs
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.gate_questions import GateAnswers, GateQuestion
 from orchestrator.loop.held import note_blocked, note_switches
@@ -293,7 +293,7 @@ class Reconciler:
             return
         if turn.before.state is CampaignState.PLANNING:
             kind, why = "ask-plan", "every host that has not answered is asked"
-            again = planning.questions(turn.after, turn.now, all_open=True)[1]
+            again = dry_runs.questions(turn.after, turn.now, all_open=True)[1]
         else:
             kind, why = "resend", "perhaps it never left"
             killed = bool(holding(applying(outside.switches, turn.after)))

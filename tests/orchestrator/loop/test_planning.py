@@ -125,6 +125,28 @@ def test_a_host_that_refuses_is_left_out_with_its_reason(store: Store) -> None:
     assert "E_WOULD_STOP_CONTAINERS" in run.reason
 
 
+BUSY = HostResult(outcome=Outcome.SKIPPED, error=HostError(code="E_HOST_BUSY", message="c7 is at work here"))
+
+
+def test_a_busy_host_is_asked_again_until_it_is_free(store: Store) -> None:
+    control = Control(store, hosts=_hosts({"web-1": BUSY}))
+    own = control.service.plan(_wanted("web-1", "web-2"))
+    control.run(own, lambda _: len(control.hosts.orders) == 3)
+    assert str(control.service.campaign(own).state) == "PLANNING"
+    control.hosts.plans = {}
+    control.run(own, lambda campaign: campaign.state is not CampaignState.PLANNING)
+    assert control.states(own) == {"": "PLANNED", "web-1": "PENDING", "web-2": "PENDING"}
+    assert [order.host.name for order in control.hosts.orders].count("web-2") == 1
+
+
+def test_a_host_that_stays_busy_is_left_out_and_holds_nobody_up_for_ever(store: Store) -> None:
+    control = Control(store, hosts=_hosts({"web-1": BUSY}))
+    own = _planned(control, _wanted("web-1", "web-2"))
+    assert control.states(own) == {"": "PLANNED", "web-1": "SKIPPED", "web-2": "PENDING"}
+    assert "E_HOST_BUSY" in control.run_of(own, "web-1").reason
+    assert [order.host.name for order in control.hosts.orders].count("web-1") == 4
+
+
 def test_a_host_that_is_another_machine_than_before_is_left_out_until_a_person_accepts_it(
     store: Store,
 ) -> None:
