@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, Field
 
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import LoggedEvent, Service
-from orchestrator.api.plans import Text
+from orchestrator.api.fields import Text
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.screens.sanitize import clean_json
 from orchestrator.screens.viewing import campaign_line, campaign_view, past_view

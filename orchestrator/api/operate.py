@@ -10,8 +10,8 @@ from pydantic import Field
 from orchestrator.api.body import Body, reader
 from orchestrator.api.campaigns import Reference
 from orchestrator.api.contract import Service
+from orchestrator.api.fields import Seconds, Slots, Text
 from orchestrator.api.gates import WaveNumber
-from orchestrator.api.plans import Seconds, Slots, Text
 from orchestrator.campaign.events import (
     OperatorEvent,
     OverrideAsked,

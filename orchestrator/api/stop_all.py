@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body, reader
 from orchestrator.api.contract import Service
-from orchestrator.api.plans import Text
+from orchestrator.api.fields import Text
 from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.service.stopping import StopAll
 
