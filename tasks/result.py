@@ -111,7 +111,7 @@ class HostResult:
     error: HostError | None = None
     #: the plan (tasks.procedure.Draft as JSON), in PLAN mode only
     plan: Mapping[str, Any] | None = None
-    #: machine_id, boot_id, engine_id: who answered
+    #: machine_id, boot_id, engine_id, kernel: who answered
     identity: Mapping[str, str] = field(default_factory=dict)
     #: highest epoch the host's journal has seen; new epochs must be above it
     epoch_seen: int = 0

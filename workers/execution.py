@@ -252,7 +252,8 @@ class Execution:
         return Attempt(order, connection, progress=self._note, check=check, paths=self._paths)
 
     def _identified(self, result: HostResult, record: HostRecord) -> HostResult:
-        identity = {"machine_id": record.machine_id, "boot_id": record.boot, **result.identity}
+        known = {"machine_id": record.machine_id, "boot_id": record.boot, "kernel": record.kernel}
+        identity = {**known, **result.identity}
         seen = max(record.epoch, self._order.epoch if self._accepted else 0)
         duration = result.duration_s or time.monotonic() - self._began
         return replace(result, identity=identity, epoch_seen=seen, duration_s=duration)

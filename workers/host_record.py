@@ -19,6 +19,9 @@ from tasks.wire import HOST_RESULT
 #: units of attempts, told apart from Dockwave's own services on the host (dockwave-worker@NAME.service)
 _ATTEMPT_UNIT = re.compile(r"dockwave-[a-z0-9]+-[0-9]+-[0-9a-f]{8}-")
 
+#: characters of a kernel's release that are kept; uname(2) has 65 bytes for it
+_LONGEST_RELEASE = 65
+
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
 
 
@@ -122,6 +125,8 @@ class HostRecord:
     entries: tuple[Entry, ...]
     #: why the attempt is to stop, None when it is not
     halt: str | None = None
+    #: release of the kernel; "" when the host does not say
+    kernel: str = ""
 
     @property
     def known(self) -> bool:
@@ -178,6 +183,7 @@ def parse_host_record(data: bytes) -> HostRecord:
             epoch=int(values.get("epoch") or 0),
             stop=values.get("stop"),
             halt=values.get("halt"),
+            kernel=values.get("kernel", "")[:_LONGEST_RELEASE],
             units=tuple(unit for unit in units if unit is not None),
             entries=tuple(entry for line in journal.splitlines() if (entry := Entry.parse(line))),
         )

@@ -37,6 +37,7 @@ cd "$1" 2>/dev/null || cd /
 printf 'time %s\\n' "$(date +%s.%N)"
 printf 'boot %s-%s\\n' "$(cat /proc/sys/kernel/random/boot_id)" "$(cut -d' ' -f22 /proc/1/stat)"
 printf 'machine %s\\n' "$(cat /etc/machine-id 2>/dev/null)"
+printf 'kernel %s\\n' "$(uname -r)"
 printf 'epoch %s\\n' "$(cat "$1/epoch" 2>/dev/null)"
 [ -e "$1/stop" ] && printf 'stop %s\\n' "$(head -c 200 "$1/stop" | tr -d '\\n')"
 [ -e "$1/attempts/$2/halt" ] && printf 'halt %s\\n' "$(head -c 200 "$1/attempts/$2/halt" | tr -d '\\n')"

@@ -31,6 +31,15 @@ def _facts(run: HostRun) -> Iterator[tuple[str, str]]:
     version = _engine_before(attempts)
     if version:
         yield "engine", f"engine {version} before"
+    kernel = _kernel(attempts)
+    if kernel:
+        yield "kernel", f"kernel {kernel}"
+
+
+def _kernel(attempts: list[Attempt]) -> str:
+    """The kernel the last attempt that tells ran on; "" when none tells."""
+    found = (attempt.result.identity.get("kernel", "") for attempt in reversed(attempts) if attempt.result)
+    return next(filter(None, found), "")
 
 
 def _engine_before(attempts: list[Attempt]) -> str:

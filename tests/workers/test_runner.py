@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
@@ -98,6 +99,7 @@ def test_an_order_is_accepted_applied_and_proven(bench: Bench) -> None:
     assert next(report.kind for report in bench.reports) is ReportKind.ACCEPTED
     assert result.epoch_seen == 1
     assert result.identity["boot_id"]
+    assert result.identity["kernel"] == os.uname().release
 
 
 def test_a_host_that_is_right_already_is_left_alone(bench: Bench) -> None:

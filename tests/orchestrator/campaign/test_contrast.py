@@ -121,6 +121,16 @@ def test_gateways_are_compared_and_agents_are_not() -> None:
     assert facts(attempted(runs(1)[0], worker="agent@h0")) == {}
 
 
+def test_the_kernel_hosts_ran_on_is_compared_where_it_is_known() -> None:
+    these = [attempted(run, identity={"kernel": "6.1.0-42-amd64"}) for run in runs(4)]
+    healthy = [attempted(run, identity={"kernel": "6.1.0-40-amd64"}) for run in runs(8)]
+    assert told(these, healthy)["kernel 6.1.0-42-amd64"] == (
+        "4 of 4 failed hosts, 0 of 8 healthy hosts: kernel 6.1.0-42-amd64"
+    )
+    assert told(these, runs(30)) == {}
+    assert facts(attempted(runs(1)[0], identity={"kernel": ""})) == {}
+
+
 def test_why_says_it_in_its_text_and_not_twice() -> None:
     fleet = [host(f"h{n}", rack="r7" if n <= 4 or n == 6 else "r2") for n in range(1, 46)]
     world = World(planned(fleet, waves="all", parallelism=50, max_failures="100%"))
