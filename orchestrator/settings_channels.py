@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from orchestrator.settings_tables import entries_of
+
 #: what a channel may be called, in settings, campaign files and requests
 CHANNEL_NAME = r"^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$"
 #: where a webhook's URL takes its secret; without it the secret travels as a bearer token
@@ -55,24 +57,10 @@ def channels_of(text: str) -> tuple[Channel, ...]:
 
 
 def _channels(value: Any, base: Path) -> tuple[Channel, ...]:
-    if isinstance(value, str):
-        value = _json(value)
-    if not isinstance(value, Mapping):
-        raise ValueError("it is no table of channels; write [notify_channels.NAME] and the channel below")  # noqa: TRY004 - one error kind for all
-    if len(value) > _MOST_CHANNELS:
-        raise ValueError(f"it has {len(value)} channels; the limit is {_MOST_CHANNELS}")
-    return tuple(_channel(str(name), value[name], base) for name in sorted(value, key=str))
-
-
-def _json(text: str) -> Any:
-    if not text.strip():
-        return {}
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError(
-            "it is not JSON; in the environment it is one JSON object, name to channel"
-        ) from None
+    entries = entries_of(
+        value, setting="notify_channels", noun="channel", nouns="channels", most=_MOST_CHANNELS
+    )
+    return tuple(_channel(name, given, base) for name, given in entries)
 
 
 def _channel(name: str, given: Any, base: Path) -> Channel:

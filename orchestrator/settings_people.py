@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.settings_tables import entries_of
+
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}")
 #: as campaign files write it
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -56,27 +58,13 @@ def members(people: Sequence[Person], group: str) -> tuple[str, ...]:
 
 
 def _people(value: Any) -> tuple[Person, ...]:
-    if isinstance(value, str):
-        value = _json(value)
-    if not isinstance(value, Mapping):
-        raise ValueError("it is no table of people; write [people.NAME] and token_sha256 and groups below")  # noqa: TRY004 - one error kind for all
-    if len(value) > _MOST_PEOPLE:
-        raise ValueError(f"it has {len(value)} people; the limit is {_MOST_PEOPLE}")
-    people = tuple(_person(str(name), value[name]) for name in sorted(value, key=str))
+    entries = entries_of(value, setting="people", noun="person", nouns="people", most=_MOST_PEOPLE)
+    people = tuple(_person(name, given) for name, given in entries)
     hashes = [person.token_sha256 for person in people]
     for person in people:
         if hashes.count(person.token_sha256) > 1:
             raise ValueError(f"{person.name} shares a token with somebody; each person has one of their own")
     return people
-
-
-def _json(text: str) -> Any:
-    if not text.strip():
-        return {}
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("it is not JSON; in the environment it is one JSON object, name to person") from None
 
 
 def _person(name: str, given: Any) -> Person:
