@@ -18,7 +18,7 @@ from orchestrator.loop.leading import Lead, own_name
 from orchestrator.loop.reconcile import Reconciler
 from orchestrator.notify.notifier import Notifier
 from orchestrator.service.service import Service
-from orchestrator.settings_channels import Channel
+from orchestrator.settings.channels import Channel
 from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.store import Store
 from orchestrator.transport.broker import Sender

@@ -16,7 +16,7 @@ from orchestrator.api import approvals, audit, campaigns, catalogue, operate, pl
 from orchestrator.api.contract import Service
 from orchestrator.api.guard import Guard
 from orchestrator.api.problem import Problem, handle_dockwave_error, handle_problem
-from orchestrator.settings_people import Person
+from orchestrator.settings.people import Person
 from tasks.connection import Secret
 from tasks.errors import DockwaveError
 

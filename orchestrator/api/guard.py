@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.api.problem import Problem
 from orchestrator.api.speaker import recognise
-from orchestrator.settings_people import Person
+from orchestrator.settings.people import Person
 from tasks.connection import Secret
 
 #: the only path that answers without a token; it says nothing but "ok"

@@ -28,7 +28,7 @@ from orchestrator.campaign.rollout import (
     StopRule,
 )
 from orchestrator.campaign.waves import MAX_COUNT, MAX_WAVES, parse_share
-from orchestrator.settings_channels import CHANNEL_NAME
+from orchestrator.settings.channels import CHANNEL_NAME
 from tasks.model import Kind
 
 

@@ -19,7 +19,7 @@ from orchestrator.campaign.approval import group_asked
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.rollout import RolloutPolicy
-from orchestrator.settings_people import Person, members, token_hash
+from orchestrator.settings.people import Person, members, token_hash
 from tasks.connection import Secret
 
 #: where a request carries its speaker from the guard to the routes

@@ -14,7 +14,7 @@ import httpx
 from orchestrator.api.token import read_secret
 from orchestrator.cli.exits import ApiError, NoControlPlane
 from orchestrator.screens.views import CampaignView
-from orchestrator.settings import Settings
+from orchestrator.settings.settings import Settings
 
 #: seconds one long poll asks the server to wait for news
 POLL_S = 20.0

@@ -22,7 +22,7 @@ def show(
 ) -> None:
     """Print every setting with the source that won; passwords are masked."""
     from orchestrator.cli.options import check_output
-    from orchestrator.settings import KNOWN, masked
+    from orchestrator.settings.settings import KNOWN, masked
 
     check_output(output)
     resolved = session.resolved

@@ -19,7 +19,7 @@ people_app = typer.Typer(help="People with a token of their own, and their group
 @command
 def listed(session: Session, output: Output = "table") -> None:
     """List the people the settings name, and their groups."""
-    from orchestrator.settings_people import people_of
+    from orchestrator.settings.people import people_of
 
     check_output(output)
     people = people_of(session.settings.people)
@@ -45,7 +45,7 @@ def token(
     import secrets
 
     from orchestrator.api.token import write_private
-    from orchestrator.settings_people import parse_people, token_hash
+    from orchestrator.settings.people import parse_people, token_hash
 
     made = secrets.token_urlsafe(32)
     entry = {"token_sha256": token_hash(made), "groups": sorted(set(group))}

@@ -80,7 +80,7 @@ def up(
 
 
 def _address(text: str) -> str:
-    from orchestrator.settings_values import PARSERS
+    from orchestrator.settings.values import PARSERS
 
     if not text:
         return ""
@@ -198,7 +198,7 @@ def worker(
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="Orders at the same time.")] = None,
 ) -> None:
     """Run one worker: an agent for one host, or a member of a gateway pool."""
-    from orchestrator.settings import environment_of
+    from orchestrator.settings.settings import environment_of
 
     if (host is None) == (gateway is None):
         raise BadInput("A worker is either an agent or a gateway", hint="Give --host NAME or --gateway POOL.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from orchestrator.cli import exits
-from orchestrator.settings import Resolved, Settings, resolve
+from orchestrator.settings.settings import Resolved, Settings, resolve
 from tasks.errors import BadDocument, DockwaveError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from orchestrator.hook_process import run_hook
 from orchestrator.notify.trouble import NotTold
-from orchestrator.settings_channels import Channel
+from orchestrator.settings.channels import Channel
 
 
 def tell(channel: Channel, message: bytes, unwanted: Callable[[], bool]) -> None:

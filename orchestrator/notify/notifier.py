@@ -19,7 +19,7 @@ from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
 from orchestrator.notify import command, webhook
 from orchestrator.notify.trouble import NotTold
-from orchestrator.settings_channels import Channel
+from orchestrator.settings.channels import Channel
 from orchestrator.store.errors import Deposed, StoreUnusable
 from orchestrator.store.records import LogEntry, Notification
 from orchestrator.store.store import Store, Writer

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from orchestrator.notify.trouble import NotTold
-from orchestrator.settings_channels import PLACEHOLDER, Channel
+from orchestrator.settings.channels import PLACEHOLDER, Channel
 from tasks.connection import Secret
 
 _SHAPE = re.compile(r"[\x21-\x7e]{1,4000}")

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.settings import ENDPOINTS
-from orchestrator.settings_file import read_private_json
+from orchestrator.settings.file import read_private_json
+from orchestrator.settings.settings import ENDPOINTS
 from orchestrator.up.process_id import ProcessId
 from tasks.errors import BadInput
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.api.token import ensure_secret
-from orchestrator.settings import Settings, environment_of
+from orchestrator.settings.settings import Settings, environment_of
 from orchestrator.up import redis_server
 from orchestrator.up.child import Program
 from orchestrator.up.place import write_private_text

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.api.token import ensure_secret
-from orchestrator.settings import ENDPOINTS, Resolved
+from orchestrator.settings.settings import ENDPOINTS, Resolved
 from orchestrator.up import ports, redis_server
 from orchestrator.up.child import Child
 from orchestrator.up.down import clear_leftovers

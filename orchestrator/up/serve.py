@@ -11,9 +11,9 @@ import uvicorn
 from orchestrator.api.app import create_app
 from orchestrator.api.token import ensure_secret
 from orchestrator.plane import ControlPlane, utc_now
-from orchestrator.settings import Settings
-from orchestrator.settings_channels import channels_of
-from orchestrator.settings_people import people_of
+from orchestrator.settings.channels import channels_of
+from orchestrator.settings.people import people_of
+from orchestrator.settings.settings import Settings
 from orchestrator.up.place import open_data_dir
 
 #: seconds a request may still take once the process was asked to end; watchers come back by themselves

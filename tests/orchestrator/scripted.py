@@ -34,7 +34,7 @@ from orchestrator.service.retrying import Retry, again
 from orchestrator.service.stopping import StopAll
 from orchestrator.service.travelling import Past
 from orchestrator.service.undoing import Undo, way_back
-from orchestrator.settings_people import Person
+from orchestrator.settings.people import Person
 from orchestrator.store.chain import GENESIS, Line, LogHead, data_text, link
 from orchestrator.store.records import BudgetUse, Lease, LoggedEvent
 from tasks import catalog

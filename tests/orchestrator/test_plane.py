@@ -20,7 +20,7 @@ from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.plane import ControlPlane
-from orchestrator.settings_channels import Channel
+from orchestrator.settings.channels import Channel
 from orchestrator.store.errors import Deposed, StoreUnusable
 from tasks.model import Kind, Mode
 from tasks.wire import Order

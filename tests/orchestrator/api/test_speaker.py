@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.campaign.events import PauseAsked
 from orchestrator.campaign.states import CampaignState
-from orchestrator.settings_people import Person, token_hash
+from orchestrator.settings.people import Person, token_hash
 from tests.orchestrator.api.test_routes import BODY
 from tests.orchestrator.scripted import RunningApi, ScriptedService, running_api
 

@@ -13,7 +13,7 @@ from orchestrator.cli import exits
 from orchestrator.cli.main import app
 from orchestrator.screens.glyphs import HOST_MARKS
 from orchestrator.screens.views import CampaignView, HostView
-from orchestrator.settings import KNOWN
+from orchestrator.settings.settings import KNOWN
 
 TEXT = (Path(__file__).parents[3] / "docs/cli.md").read_text()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.settings_people import parse_people, people_of, token_hash
+from orchestrator.settings.people import parse_people, people_of, token_hash
 from tests.orchestrator.cli.conftest import Dockwave
 
 

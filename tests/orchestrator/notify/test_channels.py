@@ -18,7 +18,7 @@ import pytest
 
 from orchestrator.notify import command, webhook
 from orchestrator.notify.trouble import NotTold
-from orchestrator.settings_channels import Channel
+from orchestrator.settings.channels import Channel
 
 MESSAGE = json.dumps({"id": "c1/7", "event": "halted", "text": "‼ \x1b[2J"}).encode()
 SECRET = "hunter2/correct-horse"
@@ -131,7 +131,7 @@ def test_no_log_of_the_orchestrator_has_the_secret_not_even_of_its_libraries(
     code = f"""
 import logging
 from orchestrator.notify import webhook
-from orchestrator.settings_channels import Channel
+from orchestrator.settings.channels import Channel
 from orchestrator.up.serve import configure_logs
 configure_logs("debug")
 logging.getLogger("other").debug("heard")

@@ -21,7 +21,7 @@ from orchestrator.loop.planning import NewPlan
 from orchestrator.notify import command, webhook
 from orchestrator.notify.notifier import MOST_TRIES, Notifier, pause_s
 from orchestrator.notify.trouble import NotTold
-from orchestrator.settings_channels import Channel
+from orchestrator.settings.channels import Channel
 from orchestrator.store.chain import Verifier
 from orchestrator.store.records import Notification
 from orchestrator.store.store import Store, Writer

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from orchestrator.settings import resolve
+from orchestrator.settings.settings import resolve
 from orchestrator.up import place, ports, redis_server
 from orchestrator.up.child import MOST_STARTS, Child, Program
 from orchestrator.up.down import clear_leftovers, down

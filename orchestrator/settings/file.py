@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.settings_values import TABLES
+from orchestrator.settings.values import TABLES
 from tasks.errors import BadDocument, BadInput, Problem
 
 #: a settings file is a page, not a book

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.settings_tables import entries_of
+from orchestrator.settings.tables import entries_of
 
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}")
 #: as campaign files write it

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from orchestrator.settings_file import FoundFile, read_private_json, read_settings_file
-from orchestrator.settings_values import PARSERS, default_data_dir
+from orchestrator.settings.file import FoundFile, read_private_json, read_settings_file
+from orchestrator.settings.values import PARSERS, default_data_dir
 from tasks.connection import Secret
 from tasks.errors import BadDocument, BadInput, Problem
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.settings import ENDPOINTS, KNOWN, Resolved, environment_of, masked, resolve
+from orchestrator.settings.settings import ENDPOINTS, KNOWN, Resolved, environment_of, masked, resolve
 from tasks.errors import BadInput
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.settings_channels import parse_channels
-from orchestrator.settings_people import parse_people
+from orchestrator.settings.channels import parse_channels
+from orchestrator.settings.people import parse_people
 from tasks.connection import Secret
 
 Parser = Callable[[Any, Path], Any]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.settings import environment_of, resolve
-from orchestrator.settings_channels import Channel, channels_of, parse_channels
+from orchestrator.settings.channels import Channel, channels_of, parse_channels
+from orchestrator.settings.settings import environment_of, resolve
 from tasks.errors import BadInput
 
 TOML = """\

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.settings import environment_of, resolve
-from orchestrator.settings_people import Person, members, parse_people, people_of, token_hash
+from orchestrator.settings.people import Person, members, parse_people, people_of, token_hash
+from orchestrator.settings.settings import environment_of, resolve
 from tasks.errors import BadInput
 
 HASHES = [token_hash(text) for text in ("one", "two")]

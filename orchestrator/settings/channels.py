@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from orchestrator.settings_tables import entries_of
+from orchestrator.settings.tables import entries_of
 
 #: what a channel may be called, in settings, campaign files and requests
 CHANNEL_NAME = r"^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$"
