@@ -39,9 +39,6 @@ def router(service: Service) -> APIRouter:
     """POST /v1/campaigns/{id}/approve and …/deny."""
     routes = APIRouter(prefix="/v1/campaigns")
 
-    def approvable(reference: str, request: Request, gate: str) -> None:
-        speaker_of(request).require_approver(service.campaign(reference), gate)
-
     def operate(reference: str, event: OperatorEvent) -> dict[str, str]:
         campaign = service.operate(service.campaign(reference).id, event)
         return {"id": campaign.id, "state": campaign.state}
@@ -51,10 +48,14 @@ def router(service: Service) -> APIRouter:
         request: Request, reference: Reference, body: Annotated[ApproveBody, Depends(reader(ApproveBody))]
     ) -> dict[str, str]:
         """Agree to what waits for it; the last one that was missing lets it go on; repeating changes nothing."""
-        approvable(reference, request, body.gate or "")
         event = ApproveAsked(
             by=body.by, reason=body.reason, plan_hash=body.plan_hash, gate=body.gate or "", wave=body.wave
         )
+        campaign = service.campaign(reference)
+        problem = speaker_of(request).objection(campaign, event.gate)
+        if problem is not None:
+            service.refuse(campaign.id, event, problem)
+            raise problem
         return operate(reference, event)
 
     @routes.post("/{reference}/deny", status_code=202)

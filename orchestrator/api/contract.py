@@ -21,6 +21,7 @@ from orchestrator.service.travelling import Past
 from orchestrator.service.undoing import Undo
 from orchestrator.store.chain import Line, LogHead
 from orchestrator.store.records import BudgetUse, Lease
+from tasks.errors import DockwaveError
 
 
 class LoggedEvent(Protocol):
@@ -103,6 +104,10 @@ class Service(Protocol):
 
     def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:
         """Do what a person asks of a campaign at work; the campaign as it is then."""
+        ...
+
+    def refuse(self, campaign_id: str, event: OperatorEvent, problem: DockwaveError) -> None:
+        """Record that somebody asked for what they may not do."""
         ...
 
     def retry(self, campaign_id: str, wish: Retry) -> str:

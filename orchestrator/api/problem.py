@@ -17,6 +17,8 @@ STALE_CODES = frozenset({"E_PLAN_STALE", "E_PLAN_EXPIRED", "E_PLAN_APPLIED"})
 
 #: codes with an HTTP status of their own
 _STATUS = {
+    "E_NOT_A_PERSON": 403,
+    "E_NOT_IN_GROUP": 403,
     "E_NOT_FOUND": 404,
     "E_CAMPAIGN_UNKNOWN": 404,
     "E_PLAN_UNKNOWN": 404,

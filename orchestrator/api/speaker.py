@@ -19,8 +19,10 @@ from orchestrator.campaign.approval import group_asked
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.rollout import RolloutPolicy
+from orchestrator.campaign.words import plural
 from orchestrator.settings.people import Person, members, token_hash
 from tasks.connection import Secret
+from tasks.errors import Refused
 
 #: where a request carries its speaker from the guard to the routes
 _KEY = "dockwave.speaker"
@@ -52,34 +54,31 @@ class Speaker:
             return None
         return claimed[:200] + _UNPROVEN
 
-    def require_approver(self, campaign: Campaign, gate: str) -> None:
-        """Refuse who cannot agree to this: an unproven name, a plan of an unproven author, another group's person."""
+    def objection(self, campaign: Campaign, gate: str) -> Refused | None:
+        """Why they cannot agree to this: an unproven name, a plan of an unproven author, a person of another group."""
         if not self.people:
-            return
-        names = [person.name for person in self.people]
+            return None
         if self.person is None:
-            raise Problem(
-                403,
-                "E_NOT_A_PERSON",
+            return Refused(
                 "An approval needs the token of a person: the shared token names nobody",
-                fix="Send your own, by --token-file FILE or DOCKWAVE_TOKEN_FILE.",
+                code="E_NOT_A_PERSON",
+                hint="Send your own, by --token-file FILE or DOCKWAVE_TOKEN_FILE",
             )
-        if campaign.author not in names:
-            raise Problem(
-                409,
-                "E_AUTHOR_UNPROVEN",
-                f"Campaign {campaign.id} was planned with the shared token: who its author is, is not proven",
-                fix="Plan it again with the token of a person.",
+        if campaign.author not in {person.name for person in self.people}:
+            return Refused(
+                f"Campaign {campaign.id} was not planned with the token of a person: its author is not proven",
+                code="E_AUTHOR_UNPROVEN",
+                hint="Plan it again with the token of a person",
             )
         group = group_asked(campaign, gate)
         if group and group not in self.person.groups:
             known = ", ".join(members(self.people, group)) or "nobody"
-            raise Problem(
-                403,
-                "E_NOT_IN_GROUP",
+            return Refused(
                 f"{self.person.name} is not of group {group}: {known}",
-                fix="Ask one of them.",
+                code="E_NOT_IN_GROUP",
+                hint="Ask one of them",
             )
+        return None
 
     def require_groups(self, policy: RolloutPolicy) -> None:
         """Refuse a policy that asks for more people than its groups have, or miscounts them."""
@@ -91,11 +90,11 @@ class Speaker:
             if len(able) < required:
                 but = "" if len(able) == len(known) else " besides the author"
                 raise _group_problem(
-                    where, f"asks {required} of group {group}, which has {len(able)} people{but}"
+                    where, f"asks {required} of group {group}, which has {plural(len(able), 'member')}{but}"
                 )
             if among is not None and among != len(known):
                 raise _group_problem(
-                    where, f"says that group {group} has {among} people; it has {len(known)}"
+                    where, f"says that group {group} has {plural(among, 'member')}; it has {len(known)}"
                 )
 
 

@@ -55,6 +55,6 @@ def exit_code_of(error: DockwaveError) -> int:
         return UNREACHABLE
     if isinstance(error, BadInput):
         return USAGE
-    if isinstance(error, ApiError) and error.status in {400, 404, 409, 413, 415, 422}:
+    if isinstance(error, ApiError) and error.status in {400, 403, 404, 409, 413, 415, 422}:
         return USAGE
     return ERROR

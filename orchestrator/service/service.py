@@ -165,6 +165,12 @@ class Service(Reading):
             raise problem
         return saved
 
+    def refuse(self, campaign_id: str, event: OperatorEvent, problem: DockwaveError) -> None:
+        """Log that somebody asked for what they may not do, and why they may not."""
+        with self._store.write(self._lead.epoch) as writer:
+            writer.log([_refused(kind_of(event), problem, self._now(), event.by, campaign_id)])
+        self._changed()
+
     def retry(self, campaign_id: str, wish: Retry) -> str:
         """Plan again what the campaign did not prove; gives the id of the new campaign."""
         return self.plan(again(self.campaign(campaign_id), wish))

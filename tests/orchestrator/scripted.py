@@ -74,6 +74,7 @@ class ScriptedService:
     applied: list[tuple[str, str, bool]] = field(default_factory=list)
     aborted: list[tuple[str, str, str]] = field(default_factory=list)
     operated: list[OperatorEvent] = field(default_factory=list)
+    refused: list[tuple[str, OperatorEvent, str]] = field(default_factory=list)
     released: list[tuple[str, str, str]] = field(default_factory=list)
     accepted: list[tuple[str, str, str]] = field(default_factory=list)
     thrown: list[Switch] = field(default_factory=list)
@@ -195,6 +196,10 @@ class ScriptedService:
             raise Refused(against.reason, code="E_NOT_NOW", hint=against.hint)
         self.kept[campaign_id] = observe(self.kept[campaign_id], event, NOON)
         return self.kept[campaign_id]
+
+    def refuse(self, campaign_id: str, event: OperatorEvent, problem: DockwaveError) -> None:
+        """Kept for the test to look at."""
+        self.refused.append((campaign_id, event, problem.code))
 
     def retry(self, campaign_id: str, wish: Retry) -> str:
         """The real request, planned at once."""

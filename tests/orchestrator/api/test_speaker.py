@@ -107,6 +107,8 @@ def test_a_person_of_another_group_is_refused_and_told_whom_to_ask(
 ) -> None:
     refused = approve(by("carol"), waiting(by("alice"), scripted))
     assert (refused.status_code, refused.json()["code"]) == (403, "E_NOT_IN_GROUP")
+    ((_, event, code),) = scripted.refused
+    assert (event.by, code) == ("carol", "E_NOT_IN_GROUP"), "who tried it is in the log"
     assert refused.json()["title"] == "carol is not of group sre: alice, bob"
 
 
@@ -133,9 +135,9 @@ def test_a_gate_asks_for_its_own_group(by: Clients, scripted: ScriptedService) -
 @pytest.mark.parametrize(
     ("approval", "said"),
     [
-        ({"required": 2}, "asks 2 of group sre, which has 1 people besides the author"),
-        ({"group": "ops"}, "asks 1 of group ops, which has 0 people"),
-        ({"among": 3}, "says that group sre has 3 people; it has 2"),
+        ({"required": 2}, "asks 2 of group sre, which has 1 member besides the author"),
+        ({"group": "ops"}, "asks 1 of group ops, which has 0 members"),
+        ({"among": 3}, "says that group sre has 3 members; it has 2"),
     ],
 )
 def test_more_people_than_there_are_are_not_asked_for(

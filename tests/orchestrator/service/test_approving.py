@@ -74,3 +74,19 @@ def test_the_time_to_answer_goes_on_while_the_control_plane_is_away(store: Store
 def test_a_plan_that_needs_others_has_an_author(sqlite_store: Store) -> None:
     with pytest.raises(BadInput, match="has no author"):
         Control(sqlite_store).service.plan(_request(author=" "))
+
+
+def test_who_tried_to_approve_without_leave_is_in_the_log_and_changes_nothing(store: Store) -> None:
+    control = Control(store)
+    own, digest = _applied(control)
+    problem = Refused("dora is not of group sre: bert, carl", code="E_NOT_IN_GROUP", hint="Ask one of them")
+    control.service.refuse(own, ApproveAsked(by="dora", plan_hash=digest), problem)
+    control.tick(3)
+    assert control.states(own)[""] == "AWAITING_APPROVAL"
+    assert control.service.campaign(own).approvals == ()
+    (line,) = [line for line in control.service.events(own, 0) if line.kind.startswith("refused")]
+    assert (line.kind, line.data["by"], line.data["code"]) == (
+        "refused:approve-asked",
+        "dora",
+        "E_NOT_IN_GROUP",
+    )
