@@ -133,8 +133,11 @@ def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now
 def _dark(campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult, now: datetime) -> HostRun:
     """Nobody could tell what became of the attempt; only where nothing can have started that is the end of it."""
     harmless = campaign.kind is Kind.READ_ONLY
-    never = run.state is HostState.ORDERED and attempt.accepted_at is None and attempt.sent == 1
-    if result.outcome is Outcome.UNREACHABLE and not attempt.undo and (harmless or never):
+    unreached = result.outcome is Outcome.UNREACHABLE and not attempt.undo
+    if unreached and run.state is HostState.ORDERED and attempt.unreached_at is None:
+        attempt = replace(attempt, unreached_at=now)
+        run = moves.with_attempt(run, attempt)
+    if unreached and (harmless or _never(attempt, now)):
         closed = moves.with_attempt(run, replace(attempt, ended_at=now, result=result))
         # a read that lost its host on the way ends as one that never reached it
         start = closed if HostState.ORDERED is run.state else moves.to(closed, HostState.UNKNOWN, now)
@@ -142,6 +145,16 @@ def _dark(campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult
     if run.state is HostState.UNKNOWN and (result.error is None or result.error == run.error):
         return run
     return replace(moves.to(run, HostState.UNKNOWN, now), error=result.error or run.error)
+
+
+def _never(attempt: Attempt, now: datetime) -> bool:
+    """Whether an order did not reach its host and can start no more.
+
+    Published once, it may still have arrived twice: a broker that fails in mid-batch gets the batch again. So one
+    answer ends nothing before every copy has expired, nor when anybody ever said that the order is in hand.
+    """
+    unheard = attempt.accepted_at is None and attempt.heard_at is None
+    return attempt.unreached_at is not None and attempt.sent == 1 and unheard and now >= attempt.expires_at
 
 
 def _promised(attempt: Attempt, result: HostResult) -> bool:

@@ -110,6 +110,8 @@ class Attempt:
     done: int = 0
     total: int = 0
     result: HostResult | None = None
+    #: when the worker that had its order said for the first time that it could not reach the host
+    unreached_at: datetime | None = None
     #: when its host was last told to stop it between two steps, and when the host had heard of it
     stop_asked_at: datetime | None = None
     stop_heard_at: datetime | None = None

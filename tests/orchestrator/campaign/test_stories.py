@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Dispatch, Ended, Started
+from orchestrator.campaign.events import Dispatch, Ended, PauseAsked, Started
 from orchestrator.campaign.rollout import FailureKind, Share, StopAction, StopRule
 from orchestrator.campaign.states import EXIT_CODES, CampaignState, HostState
 from tasks.model import Kind
@@ -400,14 +400,70 @@ def test_a_host_that_accepted_and_then_knows_nothing_of_it_needs_a_human() -> No
     assert world.state() is CampaignState.ROLLBACK_INCOMPLETE
 
 
-def test_an_unreachable_host_was_not_started_when_its_only_order_came_back() -> None:
+def test_an_unreachable_host_was_not_started_when_its_only_order_came_back_and_can_start_no_more() -> None:
     world = World(planned(2, max_failures="1"))
     world.run()
     world.end("h1", UNREACHABLE)
     world.run()
+    assert world.host("h1").state is HostState.UNKNOWN
+    assert world.count(AskJournal) == 1
+    world.run(seconds=59)
+    world.end("h1", UNREACHABLE)
+    assert world.host("h1").state is HostState.UNKNOWN
+    world.run(seconds=30)
+    world.end("h1", UNREACHABLE)
+    world.run()
     assert world.host("h1").state is HostState.UNREACHABLE
+    assert world.count(Resend) == 0
     world.change("h2")
     assert world.state() is CampaignState.INCOMPLETE
+
+
+def test_one_copy_that_did_not_reach_the_host_does_not_speak_for_another_of_the_same_publication() -> None:
+    world = World(planned(1))
+    world.run()
+    # the broker failed in the middle of a batch and got all of it again
+    world.end("h1", UNREACHABLE)
+    world.run(seconds=40)
+    world.change("h1")
+    assert world.host("h1").state is HostState.SUCCEEDED
+    assert world.state() is CampaignState.COMPLETE
+
+
+def test_a_host_that_comes_back_after_its_order_expired_is_ordered_anew() -> None:
+    world = World(planned(1))
+    world.run()
+    world.end("h1", UNREACHABLE)
+    world.run(seconds=61)
+    world.decline("h1", refused("E_NOT_STARTED"))
+    world.run()
+    assert world.ordered() == ["h1", "h1"]
+    world.change("h1")
+    assert world.state() is CampaignState.COMPLETE
+
+
+@pytest.mark.parametrize("sign", ["accept", "busy"])
+def test_an_order_somebody_had_is_not_given_up_because_its_host_is_out_of_reach(sign: str) -> None:
+    world = World(planned(1))
+    world.run()
+    world.end("h1", UNREACHABLE)
+    world.accept("h1") if sign == "accept" else world.beat("h1", 0, step="")
+    world.run(seconds=61)
+    world.end("h1", UNREACHABLE)
+    assert world.host("h1").state is HostState.UNKNOWN
+
+
+def test_silence_is_not_taken_for_an_order_that_did_not_reach_its_host() -> None:
+    world = World(planned(1))
+    world.run()
+    world.see(PauseAsked(by="ops"))
+    world.run(seconds=61)
+    assert world.host("h1").state is HostState.UNKNOWN
+    # the answer to a question proves nothing about the order nobody answered
+    world.end("h1", UNREACHABLE)
+    world.run(seconds=61)
+    world.end("h1", UNREACHABLE)
+    assert world.host("h1").state is HostState.UNKNOWN
 
 
 @pytest.mark.parametrize("result", [UNREACHABLE, LOST])

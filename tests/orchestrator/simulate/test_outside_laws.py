@@ -18,7 +18,7 @@ from orchestrator.loop.orders import order_of
 from orchestrator.simulate import outside_laws
 from orchestrator.simulate.laws import Law
 from orchestrator.simulate.told import Told
-from tests.orchestrator.simulate.test_laws import BEFORE, started, with_run
+from tests.orchestrator.simulate.test_turn_laws import BEFORE, started, with_run
 from tests.support.campaigns import NOON
 
 SECOND = timedelta(seconds=1)

@@ -20,8 +20,9 @@ from orchestrator.simulate.world import World
 SEEDS = 1000
 CHUNK = 25
 #: seeds whose plain schedule found a defect: an abort undone by a version that was never saved (1098), a lease kept
-#: by a host that was not started after all (1606), rollbacks that destroyed a later change of another campaign
-ONCE_BROKEN = (1036, 1098, 1606, 2541, 2966, 3248, 3429, 3515)
+#: by a host that was not started after all (1606), rollbacks that destroyed a later change of another campaign, an
+#: order delivered twice of which one copy did not reach its host (2220)
+ONCE_BROKEN = (1036, 1098, 1606, 2220, 2541, 2966, 3248, 3429, 3515)
 
 
 @pytest.fixture(autouse=True)

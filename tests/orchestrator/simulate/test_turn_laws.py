@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Attempt, Campaign, Stop
-from orchestrator.campaign.rollout import StopAction
-from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.simulate import laws
+from orchestrator.campaign.campaign import Attempt, Campaign
+from orchestrator.campaign.states import HostState
+from orchestrator.simulate import turn_laws
 from orchestrator.simulate.laws import Law
-from tasks.model import Kind, Mode
 from tests.support.campaigns import NOON, plain_campaign
 
 BEFORE = plain_campaign()
@@ -40,12 +37,7 @@ def started(campaign: Campaign, place: int = 0) -> Campaign:
 
 def broken(before: Campaign, after: Campaign) -> set[Law]:
     """The laws that this save breaks."""
-    return {item.law for item in laws.on_save(before, after, NOON)}
-
-
-def stop(action: StopAction | None) -> Stop:
-    """A stop of some kind."""
-    return Stop(rule="r", limit="l", observed="o", hosts=(), at=NOON, action=action)
+    return {item.law for item in turn_laws.on_save(before, after, NOON)}
 
 
 def test_an_ordinary_start_breaks_no_law() -> None:
@@ -55,17 +47,6 @@ def test_an_ordinary_start_breaks_no_law() -> None:
 def test_more_open_attempts_than_slots_are_seen() -> None:
     narrow = replace(BEFORE, policy=replace(BEFORE.policy, parallelism=1))
     assert broken(narrow, started(started(narrow), 1)) == {Law.SLOTS}
-
-
-@pytest.mark.parametrize("action", [StopAction.HALT, StopAction.ROLLBACK_CAMPAIGN, None])
-def test_a_start_past_a_stop_is_seen(action: StopAction | None) -> None:
-    stopped = replace(BEFORE, stops=(stop(action),))
-    assert Law.STOP in broken(stopped, started(stopped))
-
-
-def test_a_start_while_paused_is_seen() -> None:
-    paused = replace(BEFORE, state=CampaignState.PAUSED)
-    assert Law.STOP in broken(paused, started(paused))
 
 
 def test_a_start_in_a_later_wave_is_seen() -> None:
@@ -105,17 +86,3 @@ def test_a_final_state_that_is_left_is_seen(state: HostState) -> None:
 
 def test_a_host_that_is_lost_is_seen() -> None:
     assert broken(BEFORE, replace(BEFORE, runs=BEFORE.runs[:1])) == {Law.SUM}
-
-
-def test_an_order_nobody_committed_is_seen() -> None:
-    once = started(BEFORE)
-    own = once.runs[0].attempts[0].id
-    assert not list(laws.on_order(once, own, "web-1", 1, Mode.APPLY))
-    assert [item.law for item in laws.on_order(BEFORE, own, "web-1", 1, Mode.APPLY)] == [Law.RECORD]
-    assert [item.law for item in laws.on_order(once, own, "web-1", 2, Mode.APPLY)] == [Law.RECORD]
-
-
-def test_a_campaign_that_ends_better_than_its_hosts_is_seen() -> None:
-    over = replace(BEFORE, state=CampaignState.COMPLETE, started_at=NOON - timedelta(seconds=1))
-    found = list(laws.at_the_end(replace(over, kind=Kind.READ_ONLY), {}))
-    assert {item.law for item in found} == {Law.END}

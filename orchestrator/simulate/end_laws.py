@@ -1,0 +1,73 @@
+"""Laws of the end: when everything has come to rest, every state tells the truth about its host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.simulate.hosts import SimHost
+from orchestrator.simulate.laws import FINAL_HOSTS, Found, Law, Violation, is_over
+from tasks.model import Kind
+
+_S = HostState
+
+
+def on_host(host: SimHost) -> Found:
+    """Judge a host by its journal."""
+    for (campaign_id, undo), times in host.effects.items():
+        if times > 1:
+            what = "undone" if undo else "changed"
+            yield Violation(law=Law.ONCE, detail=f"{host.name} was {what} {times} times by {campaign_id}")
+
+
+def at_the_end(campaign: Campaign, hosts: Mapping[str, SimHost]) -> Found:
+    """Judge a campaign when everything has come to rest."""
+    if campaign.started_at is None:
+        return
+    resting = FINAL_HOSTS | ({_S.UNKNOWN} if is_over(campaign) else {_S.PENDING})
+    for run in campaign.runs:
+        if run.state not in resting:
+            yield Violation(
+                law=Law.END, detail=f"{run.host.name} ends {run.state} in a campaign {campaign.state}"
+            )
+        if campaign.kind is not Kind.READ_ONLY:
+            yield from _true(campaign, run, hosts[run.host.name])
+    states = {run.state for run in campaign.runs}
+    good = {_S.SUCCEEDED, _S.ALREADY_RIGHT}
+    if campaign.state is CampaignState.COMPLETE and states - good:
+        yield Violation(law=Law.END, detail=f"{campaign.id} is COMPLETE with {sorted(states - good)}")
+    if campaign.state is CampaignState.ROLLED_BACK and any(
+        run.state is _S.SUCCEEDED and run.wave in campaign.rollback_waves for run in campaign.runs
+    ):
+        yield Violation(law=Law.END, detail=f"{campaign.id} is ROLLED_BACK with hosts that did not go back")
+    if campaign.state is CampaignState.ROLLED_BACK and any(
+        item.undo and item.result is not None and item.result.failed
+        for run in campaign.runs
+        for item in run.attempts
+    ):
+        yield Violation(law=Law.END, detail=f"{campaign.id} is ROLLED_BACK although an undo failed")
+
+
+def _true(campaign: Campaign, run: HostRun, host: SimHost) -> Found:
+    changed = host.effects[campaign.id, False] > 0
+    forward = next((item.id for item in run.attempts if not item.undo), "")
+    entry = next((host.journal[i.id] for i in run.attempts if not i.undo and i.id in host.journal), None)
+    mine = host.content in {item.id for item in run.attempts}
+    wrong = {
+        # one that was watched and broke meanwhile was read again
+        _S.SUCCEEDED: not changed or (mine and not host.sound and campaign.policy.monitor_s > 0),
+        _S.ALREADY_RIGHT: changed,
+        _S.FAILED_CLEAN: changed,
+        _S.UNREACHABLE: changed,
+        _S.SKIPPED: changed,
+        _S.CANCELLED: changed,
+        _S.PENDING: changed,
+        _S.ROLLED_BACK: entry is None or mine,
+    }.get(run.state, False)
+    if wrong:
+        yield Violation(
+            law=Law.TRUTH, detail=f"{run.host.name} is {run.state}; {forward} changed it: {changed}"
+        )
+    if changed and (run.wave < 1 or entry is None or entry.order.plan_hash != campaign.plan_hash):
+        yield Violation(law=Law.PLAN, detail=f"{run.host.name} was changed by {campaign.id} outside its plan")
