@@ -17,6 +17,7 @@ from orchestrator.api.problem import Problem
 from orchestrator.api.speaker import speaker_of
 from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.campaign.conflict import OnConflict
+from orchestrator.campaign.labels import check_labels
 from orchestrator.campaign.plan import plan_hash
 from orchestrator.loop.planning import NewPlan
 from tasks import catalog
@@ -97,6 +98,7 @@ def request_of(body: PlanBody) -> NewPlan:
     params = catalog.parse_params(procedure, dict(body.params))
     try:
         policy = body.policy(procedure.spec.kind)
+        check_labels(policy, body.hosts)
     except ValueError as error:
         raise Problem(
             422, "E_POLICY", str(error), where="body", fix="See docs/cli.md, rollout options."

@@ -67,14 +67,21 @@ def deny(campaign: Campaign, event: DenyAsked, now: datetime) -> Campaign:
 
 def done_before(campaign: Campaign, event: ApproveAsked | DenyAsked) -> bool:
     """Whether this person approved this gate for this wave before, or it was denied."""
+    wave = _wave_meant(campaign, event)
     if isinstance(event, DenyAsked):
-        state = state_of(campaign, event.gate, event.wave)
+        state = state_of(campaign, event.gate, wave)
         return state is not None and state.verdict is Verdict.FAIL
     return any(
-        (item.gate, item.wave, item.plan_hash) == (event.gate, event.wave, event.plan_hash)
+        (item.gate, item.wave, item.plan_hash) == (event.gate, wave, event.plan_hash)
         and person(item.by) == person(event.by)
         for item in campaign.approvals
     )
+
+
+def _wave_meant(campaign: Campaign, event: ApproveAsked | DenyAsked) -> int:
+    """The wave of the request; where it names none (the gate waits no more), the last one people were asked for."""
+    asked = (state.wave for state in campaign.gates if state.gate == event.gate)
+    return event.wave or max(asked, default=0)
 
 
 def objection(campaign: Campaign, event: ApproveAsked | DenyAsked) -> Objection | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,9 @@ from tasks.errors import BadInput
 
 if TYPE_CHECKING:
     from orchestrator.campaignfile.load import Campaign
+
+#: waves, and hosts of each, told line by line
+_SHOWN_WAVES, _SHOWN_HOSTS = 20, 10
 
 campaign_app = typer.Typer(no_args_is_help=True, help="Campaign files: begin one, check one.")
 
@@ -77,6 +82,19 @@ def validate(
     if "hosts" in found:
         sizes = ", ".join(str(size) for size in found["wave_sizes"])
         session.say(f"{len(found['hosts'])} hosts in waves of {sizes} (when all of them need it)")
+        for line in _wave_lines(found["hosts"], found["wave_sizes"]):
+            session.say(line)
+
+
+def _wave_lines(hosts: list[str], sizes: list[int]) -> Iterator[str]:
+    """Who goes when, one line a wave; many are told as a number."""
+    left = iter(hosts)
+    for number, size in enumerate(sizes[:_SHOWN_WAVES], start=1):
+        names = list(islice(left, size))
+        more = f" and {size - _SHOWN_HOSTS} more" if size > _SHOWN_HOSTS else ""
+        yield f"wave {number}: {', '.join(names[:_SHOWN_HOSTS])}{more}"
+    if len(sizes) > _SHOWN_WAVES:
+        yield f"and {len(sizes) - _SHOWN_WAVES} more waves (-o json has every host in its order)"
 
 
 def _found(campaign: Campaign, inventory: list[Path]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from orchestrator.campaign.policy import MAX_CONTROLS, MAX_PARALLELISM
 from orchestrator.campaign.rollout import Quorum
 from orchestrator.campaign.waves import MAX_COUNT, parse_share, parse_waves
 from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_canaries
+from orchestrator.campaignfile.labels import check_labels
 from orchestrator.campaignfile.load import Campaign, load_campaign_file
 from orchestrator.campaignfile.wish import wish_of
 from orchestrator.cli.asked import Asked
@@ -114,6 +115,7 @@ def chosen(inventory: Inventory, campaign: Campaign) -> tuple[Host, ...]:
         ) from None
     if not hosts:
         return ()
+    check_labels(file, hosts)
     return arrange(hosts, order=file.order, spread=file.spread, canary=file.canary)
 
 

@@ -120,6 +120,36 @@ def test_an_approval_of_another_plan_gate_or_wave_is_refused() -> None:
         assert world.campaign is before
 
 
+def test_what_is_said_again_without_a_wave_is_about_the_last_one_people_were_asked_for() -> None:
+    world = asking(required=2)
+    world.run()
+    for name in ("bert", "carl"):
+        world.see(yes(world, name))
+    world.run()
+    world.change("h1")
+    opened = world.campaign
+    again = yes(world, "carl", 0)
+    assert objection(opened, again, world.now) is not None, (
+        "wave 2 is asked for now, and carl said nothing about it"
+    )
+    world.see(no(wave=2))
+    denied = world.campaign
+    assert objection(denied, no(wave=0), world.now) is None
+    world.see(no(wave=0))
+    assert world.campaign is denied
+
+
+def test_an_approval_said_again_after_its_gate_opened_changes_nothing() -> None:
+    world = asking()
+    world.run()
+    world.see(yes(world, "bert"))
+    opened = world.campaign
+    assert objection(opened, yes(world, "bert", 0), world.now) is None
+    assert objection(opened, yes(world, "carl", 0), world.now) is not None
+    world.see(yes(world, "bert", 0))
+    assert world.campaign is opened
+
+
 @pytest.mark.parametrize("action", GateAction)
 @pytest.mark.parametrize("paused", [False, True])
 def test_a_denial_does_at_once_what_the_gate_says(action: GateAction, paused: bool) -> None:

@@ -166,6 +166,20 @@ REFUSED: list[tuple[str, tuple[str, ...], str]] = [
     (HEAD + "waves: [{hosts: 1, name: a b}]\n", (), '"a b" is not a word of letters'),
     (HEAD + "canary: tier=blue\n", (), 'canary "tier=blue" chooses none of the 3 hosts'),
     (HEAD + "order: {by: rank, label: tier}\n", (), "the label tier of web-1 is"),
+    (HEAD + "order: {by: rank, label: rnak}\n", (), 'order by label "rnak": none of the 3 hosts has it'),
+    (HEAD + "order: {by: label, label: rnak}\n", (), 'order by label "rnak": none of the 3 hosts has it'),
+    (HEAD + "spread: rcak\n", (), 'spread over label "rcak": none of the 3 hosts has it'),
+    (HEAD, ("-O", "spread=rcak"), 'spread over label "rcak": none of the 3 hosts has it'),
+    (
+        HEAD + "budgets: {max_unavailable: {tier: 1, rcak: 1}}\n",
+        (),
+        'budget of label "rcak": none of the 3 hosts has it',
+    ),
+    (
+        HEAD + "stop_rules: [{kind: any, tolerate: 0, scope: label, label: rcak}]\n",
+        (),
+        'stop rule of label "rcak": none of the 3 hosts has it',
+    ),
 ]
 
 
@@ -227,6 +241,11 @@ def test_validate_with_an_inventory_says_which_hosts_go_in_which_waves(
     assert found["policy"] == {"parallelism": 2}
     short = bare("campaign", "validate", file_of(tmp_path, text), "-i", str(inventory))
     assert "4 hosts in waves of 1, 1, 2" in short.stderr
+    assert short.stderr.splitlines()[-3:] == ["wave 1: db-1", "wave 2: web-1", "wave 3: web-2, web-3"]
+    slip = bare("campaign", "validate", file_of(tmp_path, text + "budgets: {max_unavailable: {teir: 1}}\n"),
+                "-i", str(inventory))  # fmt: skip
+    assert slip.exit_code == 2
+    assert 'budget of label "teir": none of the 4 hosts has it' in slip.stderr
 
 
 def test_validate_needs_neither_inventory_nor_control_plane(bare: Dockwave, tmp_path: Path) -> None:

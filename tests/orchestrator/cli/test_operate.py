@@ -123,6 +123,17 @@ def test_a_gate_that_waits_for_people_is_approved_or_denied_by_name_or_by_itself
     assert dockwave("plan", "engine.restart", "--on", "web", "--one-way-hosts", "-1").exit_code == 2
 
 
+def test_a_gate_may_be_denied_twice(dockwave: Dockwave, service: ScriptedService) -> None:
+    gate = ("--gate", "human group=sre waves=1")
+    assert dockwave("plan", "engine.restart", "--on", "web", *gate).exit_code == 0
+    (own,) = service.kept
+    service.move(own, state=CampaignState.RUNNING, gates=(GateState(gate="human-1", wave=1, asked_at=NOON),))
+    for _ in range(2):
+        denied = dockwave("deny", own, "--gate", "human-1", "--reason", "not on a Friday")
+        assert denied.exit_code == 0, denied.stderr
+        assert "Gate human-1 stays closed" in denied.stderr
+
+
 @pytest.mark.parametrize(
     ("gate", "said"),
     [
