@@ -29,7 +29,9 @@ from orchestrator.campaign.events import (
     WakeAt,
     Warn,
 )
-from orchestrator.campaign.gates import ask_gates, gate_stop, needed
+from orchestrator.campaign.gate_limits import gate_stop
+from orchestrator.campaign.gates import ask_gates
+from orchestrator.campaign.needed_gates import needed
 from orchestrator.campaign.shared_cause import ask_controls, end_look, standing_stop
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped

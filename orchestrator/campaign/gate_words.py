@@ -8,7 +8,8 @@ from datetime import datetime
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Override, Verdict
-from orchestrator.campaign.gates import BASELINE, NeededGate, limit_words, needed, override_of, people_words
+from orchestrator.campaign.gate_limits import limit_words, people_words
+from orchestrator.campaign.needed_gates import BASELINE, NeededGate, needed, override_of
 from orchestrator.campaign.window_words import instant_words
 
 _WHEN = {

@@ -12,7 +12,8 @@ from datetime import datetime
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.events import AskGate, HostRead, JudgeGate
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Verdict
-from orchestrator.campaign.gates import BASELINE, gate_deadline, settled, state_of, with_state
+from orchestrator.campaign.gates import settled, with_state
+from orchestrator.campaign.needed_gates import BASELINE, gate_deadline, state_of
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.vitals import bad_news, unknown
 

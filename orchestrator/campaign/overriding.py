@@ -12,7 +12,7 @@ from orchestrator.campaign.approval import Objection
 from orchestrator.campaign.campaign import Campaign, Notice
 from orchestrator.campaign.events import OverrideAsked
 from orchestrator.campaign.gate import GateKind, Override
-from orchestrator.campaign.gates import NeededGate, needed, override_of
+from orchestrator.campaign.needed_gates import NeededGate, needed, override_of
 
 RULE = "gate overridden"
 

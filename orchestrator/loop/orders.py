@@ -9,8 +9,8 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.control import Look
-from orchestrator.campaign.gates import gate_deadline, state_of
 from orchestrator.campaign.host_gates import gate_named
+from orchestrator.campaign.needed_gates import gate_deadline, state_of
 from orchestrator.campaign.vitals import CHECKS, PROCEDURE
 from tasks.model import Mode
 from tasks.wire import Order

@@ -19,7 +19,7 @@ from orchestrator.campaign.disruption import budget_lines
 from orchestrator.campaign.durations import words as lasting
 from orchestrator.campaign.events import ApproveAsked, DenyAsked, GateAnswered, WakeAt
 from orchestrator.campaign.gate import GateKind, Verdict
-from orchestrator.campaign.gates import needed
+from orchestrator.campaign.needed_gates import needed
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HOLDS_SLOT, CampaignState
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.simulate.clock import Clock

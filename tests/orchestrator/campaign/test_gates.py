@@ -14,7 +14,7 @@ from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.events import AskGate, GateAnswered, OverrideAsked, ResumeAsked
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment, Verdict
 from orchestrator.campaign.gate_words import gate_lines
-from orchestrator.campaign.gates import state_of
+from orchestrator.campaign.needed_gates import state_of
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState

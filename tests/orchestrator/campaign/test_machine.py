@@ -36,8 +36,8 @@ from orchestrator.campaign.events import (
     WakeAt,
 )
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
-from orchestrator.campaign.gates import state_of
 from orchestrator.campaign.kill_switch import Switch, Target
+from orchestrator.campaign.needed_gates import state_of
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.record import record
