@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign, Stop
 from orchestrator.campaign.durations import words
-from orchestrator.campaign.gate import Gate, GateAction, GateKind, Verdict
-from orchestrator.campaign.needed_gates import NeededGate, needed
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment, Verdict
+from orchestrator.campaign.needed_gates import NeededGate, asked_of_hosts, counted_at_hosts, needed
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.stop_rules import SEVERITY
@@ -25,7 +26,8 @@ def gate_stop(campaign: Campaign, now: datetime) -> Stop | None:
     """The stop of gates that were answered badly more often than tolerated; the gravest decides what it does."""
     if campaign.state is not CampaignState.RUNNING:
         return None
-    over = [(item, verdict) for item in needed(campaign) if (verdict := _over(item, now)) is not None]
+    items = (*needed(campaign), *counted_at_hosts(campaign), *asked_of_hosts(campaign))
+    over = [(item, verdict) for item in items if (verdict := _over(item, now)) is not None]
     if not over:
         return None
     actions = [
@@ -37,7 +39,7 @@ def gate_stop(campaign: Campaign, now: datetime) -> Stop | None:
         rule="; ".join(f"{item.text}: {verdict.value}" for item, verdict in over),
         limit="; ".join(limit_words(item.gate, verdict) for item, verdict in over),
         observed="; ".join(_observed(item) for item, _ in over),
-        hosts=(),
+        hosts=_hosts(campaign, over),
         waves=returned_waves(campaign, action),
         at=now,
         action=action,
@@ -79,6 +81,18 @@ def silent(item: NeededGate, now: datetime) -> bool:
     return item.gate.fail_on_timeout and until is not None and until <= now
 
 
+def _hosts(campaign: Campaign, over: Sequence[tuple[NeededGate, Verdict]]) -> tuple[str, ...]:
+    """Hosts before which these gates were answered so."""
+    verdicts = {(item.gate.name, verdict) for item, verdict in over if item.gate.at is Moment.HOST}
+    return tuple(
+        dict.fromkeys(
+            state.host
+            for state in campaign.gates
+            if state.host and state.verdict and (state.gate, state.verdict) in verdicts
+        )
+    )
+
+
 def _observed(item: NeededGate) -> str:
     if item.gate.kind is GateKind.HUMAN:
         return f"{len(item.approvers)} agreed in time, {item.missing} missing"
@@ -86,15 +100,16 @@ def _observed(item: NeededGate) -> str:
 
 
 def _over(item: NeededGate, now: datetime) -> Verdict | None:
-    """What its answers come to when they are above its limits."""
+    """What its answers come to when they are above its limits; of one host only errors in a row count by themselves."""
     state = item.state
     if item.gate.kind is GateKind.HUMAN:
         # a denial has stopped the campaign at once
         return Verdict.FAIL if silent(item, now) else None
     if state is None or state.answered_at is None or item.override is not None:
         return None
-    if state.fails > item.gate.failures:
+    if state.fails > item.gate.failures and not item.host:
         return Verdict.FAIL
     if state.errors > item.gate.errors:
         return Verdict.ERROR
-    return Verdict.INCONCLUSIVE if state.doubts > item.gate.inconclusive else None
+    doubtful = state.doubts > item.gate.inconclusive and not item.host
+    return Verdict.INCONCLUSIVE if doubtful else None

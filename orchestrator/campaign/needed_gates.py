@@ -36,6 +36,8 @@ class NeededGate:
     override: Override | None = None
     #: persons who agreed, of a human gate
     approvers: tuple[str, ...] = ()
+    #: of moment host: the host that waits for it; "" = all hosts of the wave
+    host: str = ""
 
     @property
     def missing(self) -> int:
@@ -88,6 +90,7 @@ class NeededGate:
         place = {
             Moment.CAMPAIGN: "before the campaign",
             Moment.WAVE: f"before wave {self.wave}",
+            Moment.HOST: f"before {self.host}" if self.host else f"before hosts of wave {self.wave}",
             Moment.AFTER_WAVE: f"after wave {self.wave}",
             Moment.BACKGROUND: "in the background",
         }[self.gate.at]
@@ -119,10 +122,47 @@ class NeededGate:
 
 def needed(campaign: Campaign) -> tuple[NeededGate, ...]:
     """The gates that hold what comes next; () when nothing goes forward any more."""
-    going = campaign.state in {CampaignState.RUNNING, CampaignState.PAUSED} and not stopped(campaign)
-    if not campaign.policy.gates or not going or not campaign.waves:
+    return tuple(_needed(campaign)) if _going(campaign) else ()
+
+
+def gates_at_hosts(campaign: Campaign, wave: int) -> tuple[Gate, ...]:
+    """The gates that are asked before each host of this wave."""
+    return tuple(
+        gate
+        for gate in campaign.policy.gates
+        if gate.at is Moment.HOST and (not gate.waves or wave in gate.waves)
+    )
+
+
+def asked_of_hosts(campaign: Campaign) -> tuple[NeededGate, ...]:
+    """What single hosts wait for now, in the order they were last asked; () when nothing goes forward any more."""
+    if not _going(campaign):
         return ()
-    return tuple(_needed(campaign))
+    gates = {gate.name: gate for gate in campaign.policy.gates if gate.at is Moment.HOST}
+    return tuple(
+        at_host(campaign, gates[state.gate], state.wave, state.host, state)
+        for state in campaign.gates
+        if state.host and state.gate in gates
+    )
+
+
+def counted_at_hosts(campaign: Campaign) -> tuple[NeededGate, ...]:
+    """What gates of moment host came to so far, one for each gate and wave."""
+    if not _going(campaign):
+        return ()
+    gates = {gate.name: gate for gate in campaign.policy.gates if gate.at is Moment.HOST}
+    return tuple(
+        NeededGate(gate=gates[state.gate], wave=state.wave, state=state)
+        for state in campaign.gates
+        if not state.host and state.wave == campaign.wave and state.gate in gates
+    )
+
+
+def at_host(campaign: Campaign, gate: Gate, wave: int, host: str, state: GateState | None) -> NeededGate:
+    """This gate as this host needs it."""
+    return NeededGate(
+        gate=gate, wave=wave, state=state, override=override_of(campaign, gate.name, wave, host), host=host
+    )
 
 
 def gate_deadline(gate: Gate, state: GateState) -> datetime:
@@ -130,14 +170,16 @@ def gate_deadline(gate: Gate, state: GateState) -> datetime:
     return state.asked_at + timedelta(seconds=gate.timeout_s)
 
 
-def state_of(campaign: Campaign, gate: str, wave: int) -> GateState | None:
-    """How the gate stands for this wave."""
-    return next((item for item in campaign.gates if item.gate == gate and item.wave == wave), None)
+def state_of(campaign: Campaign, gate: str, wave: int, host: str = "") -> GateState | None:
+    """How the gate stands for this wave, or for this host of it."""
+    wanted = (gate, wave, host)
+    return next((item for item in campaign.gates if (item.gate, item.wave, item.host) == wanted), None)
 
 
-def override_of(campaign: Campaign, gate: str, wave: int) -> Override | None:
-    """A person's word that opened this gate for this wave."""
-    return next((item for item in campaign.overrides if item.gate == gate and item.wave == wave), None)
+def override_of(campaign: Campaign, gate: str, wave: int, host: str = "") -> Override | None:
+    """A person's word that opened this gate for this wave, or for this host of it."""
+    wanted = (gate, wave, host)
+    return next((item for item in campaign.overrides if (item.gate, item.wave, item.host) == wanted), None)
 
 
 def gate_approvers(campaign: Campaign, gate: Gate, wave: int) -> tuple[str, ...]:
@@ -149,6 +191,11 @@ def gate_approvers(campaign: Campaign, gate: Gate, wave: int) -> tuple[str, ...]
     }
     author = person(campaign.author) if gate.required > 1 else ""
     return tuple(by for who, by in found.items() if who and who != author)
+
+
+def _going(campaign: Campaign) -> bool:
+    going = campaign.state in {CampaignState.RUNNING, CampaignState.PAUSED} and not stopped(campaign)
+    return bool(campaign.policy.gates) and going and campaign.waves > 0
 
 
 def _needed(campaign: Campaign) -> Iterator[NeededGate]:

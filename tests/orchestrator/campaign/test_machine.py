@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.census import SETTLED
-from orchestrator.campaign.decide import decide, in_flight
+from orchestrator.campaign.census import SETTLED, in_flight
+from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     AbortAsked,
     Action,
