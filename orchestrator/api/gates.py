@@ -8,7 +8,17 @@ from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
-from orchestrator.campaign.gate_options import EVERY_S, MOMENTS_OF, NEEDS, ONLY_OF, TIMEOUT_S, useful
+from orchestrator.campaign.gate_options import (
+    EVERY_S,
+    MOMENTS_OF,
+    NEEDS,
+    OF_WAVES,
+    ONLY_OF,
+    TIMEOUT_S,
+    UNASKED,
+    misplaced,
+    useful,
+)
 from orchestrator.campaign.waves import MAX_COUNT
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -43,6 +53,17 @@ class GateBody(Body):
     fail_on_timeout: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
+    def _at_its_moment(self) -> Self:
+        if self.at not in MOMENTS_OF[self.kind]:
+            why = f": {UNASKED}" if (self.kind, self.at) == (GateKind.HUMAN, Moment.HOST) else ""
+            raise ValueError(f"a gate of kind {self.kind} cannot be asked at {self.at}{why}")
+        if self.waves and self.at not in OF_WAVES:
+            raise ValueError(f"a gate at {self.at} has no use for waves")
+        if word := misplaced((self.url or "", self.query or "", *(self.argv or ())), self.at):
+            raise ValueError(f"a gate at {self.at} is about no single host, so {word} says nothing")
+        return self
+
+    @model_validator(mode="after")
     def _whole(self) -> Self:
         for key in NEEDS[self.kind]:
             if getattr(self, key) is None:
@@ -50,10 +71,6 @@ class GateBody(Body):
         useless = sorted((self.model_fields_set & ONLY_OF.keys()) - set(useful(self.kind)))
         if useless:
             raise ValueError(f"a gate of kind {self.kind} has no use for {useless[0]}")
-        if self.at not in MOMENTS_OF[self.kind]:
-            raise ValueError(f"a gate of kind {self.kind} cannot be asked at {self.at}")
-        if self.waves and self.at not in {Moment.WAVE, Moment.AFTER_WAVE}:
-            raise ValueError(f"a gate at {self.at} has no use for waves")
         if self.among is not None and self.among < self.required:
             raise ValueError(f"{self.required} of {self.among} can never agree")
         if self.fail_on_timeout and self.expires_s is None:

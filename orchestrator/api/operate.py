@@ -54,10 +54,11 @@ class ReasonBody(WhoBody):
 
 
 class OverrideBody(ReasonBody):
-    """Which gate is let pass, and for which wave; 0 for the campaign and the background."""
+    """Which gate is let pass, and for which wave (0 for the campaign and the background), or for which host of it."""
 
     gate: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
     wave: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
+    host: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._-]{0,252})?$")] = ""
 
 
 class RetryBody(WhoBody):
@@ -114,7 +115,7 @@ def router(service: Service) -> APIRouter:
         reference: Reference, body: Annotated[OverrideBody, Depends(reader(OverrideBody))]
     ) -> dict[str, str]:
         """Let the campaign go on although this gate is closed; repeating it changes nothing."""
-        event = OverrideAsked(gate=body.gate, wave=body.wave, by=body.by, reason=body.reason)
+        event = OverrideAsked(gate=body.gate, wave=body.wave, by=body.by, reason=body.reason, host=body.host)
         return operate(reference, event)
 
     @routes.post("/campaigns/{reference}/rollback", status_code=202)

@@ -15,7 +15,7 @@ from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import Moment
-from orchestrator.campaign.gate_words import closed_gates, closed_words, way_out
+from orchestrator.campaign.gate_words import SHOWN, closed_at_hosts, closed_gates, closed_words, way_out
 from orchestrator.campaign.shared_cause import look_words, open_look, overruled, standing_stop
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.window_words import instant_words
@@ -25,6 +25,8 @@ from orchestrator.campaign.windows import Closed, Open, fits, open_at
 class Reach(StrEnum):
     """What a brake holds."""
 
+    #: single hosts; the others of the wave go on
+    HOST = "host"
     #: the next wave is not opened; hosts of the wave at work go on
     WAVE = "wave"
     #: no host is started, also not in the wave at work
@@ -55,12 +57,12 @@ class Brakes:
     @property
     def wave(self) -> bool:
         """Whether no wave may be opened."""
-        return bool(self.items)
+        return any(brake.reach is not Reach.HOST for brake in self.items)
 
     @property
     def start(self) -> bool:
         """Whether no host may be started."""
-        return any(brake.reach is not Reach.WAVE for brake in self.items)
+        return any(brake.reach in {Reach.START, Reach.EVERYTHING} for brake in self.items)
 
     @property
     def undo(self) -> bool:
@@ -82,7 +84,8 @@ def brakes(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> Br
         _shared_cause(campaign),
     )
     held = (brake for brake in found if brake is not None)
-    return Brakes(items=(*_thrown_switches(around), *held, *_closed_gates(campaign, now)))
+    gates = (*_closed_gates(campaign, now), *_waiting_hosts(campaign, now))
+    return Brakes(items=(*_thrown_switches(around), *held, *gates))
 
 
 def _thrown_switches(around: Surroundings) -> Iterator[Brake]:
@@ -104,6 +107,20 @@ def _closed_gates(campaign: Campaign, now: datetime) -> Iterator[Brake]:
             until=item.due(now),
             hint=way_out(campaign, item),
         )
+
+
+def _waiting_hosts(campaign: Campaign, now: datetime) -> Iterator[Brake]:
+    """A gate before a host holds this host."""
+    waiting = closed_at_hosts(campaign, now)
+    for item in waiting[:SHOWN]:
+        yield Brake(
+            reach=Reach.HOST,
+            text=closed_words(item, now),
+            until=item.due(now),
+            hint=way_out(campaign, item),
+        )
+    if len(waiting) > SHOWN:
+        yield Brake(reach=Reach.HOST, text=f"{len(waiting) - SHOWN} more hosts wait for gates")
 
 
 def _closed_window(campaign: Campaign, now: datetime) -> Brake | None:

@@ -133,3 +133,20 @@ def _by_wave(pairs: Mapping[tuple[int, HostState], int]) -> dict[int, WaveCount]
         settled[wave] += count * (state in SETTLED)
         final[wave] += count * (state in FINAL_HOST)
     return {wave: WaveCount(hosts=hosts[wave], settled=settled[wave], final=final[wave]) for wave in hosts}
+
+
+def last_news(campaign: Campaign) -> datetime:
+    """The latest instant at which anything became known, or a host became UNKNOWN."""
+    latest = campaign.started_at or campaign.created_at
+    for run in campaign.runs:
+        attempt = run.attempt
+        if attempt is None:
+            continue
+        heard = (attempt.ordered_at, attempt.heard_at, attempt.ended_at, run.unknown_since, run.ended_at)
+        latest = max(latest, *(instant for instant in heard if instant is not None))
+    return latest
+
+
+def in_flight(campaign: Campaign) -> tuple[str, ...]:
+    """Names of hosts with an order that has no end yet."""
+    return tuple(run.host.name for run in campaign.runs if open_attempt(run) is not None)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.approval import timed_out
+from orchestrator.campaign.before_work import before_work, cancel
 from orchestrator.campaign.brakes import Brakes, brakes
 from orchestrator.campaign.bringing_back import ended_by, undo_room
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.census import Census, open_attempt, open_undo, take_census
+from orchestrator.campaign.census import Census, last_news, open_attempt, take_census
 from orchestrator.campaign.clocks import read_clocks
 from orchestrator.campaign.disruption import Ledger, open_ledger
 from orchestrator.campaign.ending import final_state
@@ -29,13 +29,16 @@ from orchestrator.campaign.events import (
     WakeAt,
     Warn,
 )
-from orchestrator.campaign.gates import ask_gates, gate_stop, needed
+from orchestrator.campaign.gate_limits import gate_stop
+from orchestrator.campaign.gates import ask_gates
+from orchestrator.campaign.needed_gates import needed
 from orchestrator.campaign.shared_cause import ask_controls, end_look, standing_stop
+from orchestrator.campaign.starting import choose
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.watch import Timers, watch
-from tasks.model import Kind
+from tasks.model import Host, Kind
 
 #: states in which hosts are worked on
 WORKING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.ROLLING_BACK})
@@ -49,7 +52,7 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     if campaign.state in FINAL_CAMPAIGN:
         return ()
     if campaign.state not in WORKING:
-        return _before_work(campaign, now)
+        return before_work(campaign, now)
     census = take_census(campaign, now)
     judgement = judge(campaign, census, now)
     if judgement.stop is not None:
@@ -79,34 +82,6 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     for instant in instants:
         turn.timers.at(instant)
     return (*(Warn(notice=notice) for notice in overdue.notices), *asks, *turn.actions())
-
-
-def _before_work(campaign: Campaign, now: datetime) -> tuple[Action, ...]:
-    if campaign.abort_requested:
-        return (*_cancel(campaign, "aborted before the start"), Finish(state=CampaignState.ABORTED))
-    expires = campaign.plan_expires_at
-    if campaign.state is CampaignState.PLANNING or expires is None:
-        return ()
-    waiting = campaign.state is CampaignState.AWAITING_APPROVAL
-    unanswered = timed_out(campaign, now) if waiting else None
-    if unanswered is not None:
-        cancelled = _cancel(campaign, "nobody approved it in time")
-        return (StopNow(stop=unanswered), *cancelled, Finish(state=CampaignState.ABORTED))
-    if expires > now:
-        until = campaign.approval_until
-        return (WakeAt(at=min(expires, until) if until is not None and until > now else expires),)
-    done = "approved" if waiting else "applied"
-    return (*_cancel(campaign, f"the plan expired before it was {done}"), Finish(state=CampaignState.VOID))
-
-
-def _cancel(campaign: Campaign, reason: str) -> tuple[Action, ...]:
-    """Cancel what was never started; a host that only waits for its undo is left to a person."""
-    hosts = tuple(
-        run.host.name
-        for run in campaign.runs
-        if run.state is HostState.PENDING or (run.state is HostState.ROLLING_BACK and open_undo(run) is None)
-    )
-    return (Cancel(hosts=hosts, reason=reason),) if hosts else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,12 +206,17 @@ class _Turn:
         taken = len(self.census.flying) + len(self.census.waiting)
         return max(slots - taken, 0)
 
-    def _dispatches(self, pending: Iterable[HostRun], slots: int) -> tuple[Dispatch, ...]:
-        free = [run for run in pending if run.host.name not in self.alone]
-        chosen = self._within_budgets(free, self._room(slots))
-        return tuple(
-            Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of) for run in chosen
+    def _dispatches(self, pending: Iterable[HostRun], slots: int) -> tuple[Action, ...]:
+        free = (run for run in pending if run.host.name not in self.alone)
+        start = choose(self.campaign, free, self._room(slots), self.now, self._take, slots=slots)
+        orders = (
+            Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of) for run in start.hosts
         )
+        return (*orders, *start.asks)
+
+    def _take(self, host: Host) -> bool:
+        """Use what budgets allow for one more host, if they do."""
+        return self.ledger is None or self.ledger.take(host)
 
     def _within_budgets(self, ready: Iterable[HostRun], room: int) -> list[HostRun]:
         """So many of them, in their order, as slots and budgets allow."""
@@ -244,7 +224,7 @@ class _Turn:
         for run in ready:
             if len(chosen) >= room:
                 break
-            if self.ledger is None or self.ledger.take(run.host):
+            if self._take(run.host):
                 chosen.append(run)
         return chosen
 
@@ -265,10 +245,10 @@ class _Turn:
         left = census.states.get(HostState.PENDING, 0)
         going = busy or census.flying or census.soaking or census.waiting or (left and not over)
         if not (going or self._gates_closed()):
-            return (*_cancel(campaign, self._why_cancelled()), Finish(state=final_state(campaign)))
+            return (*cancel(campaign, self._why_cancelled()), Finish(state=final_state(campaign)))
         if not busy and self._stalled():
             reason = "hosts stayed UNKNOWN, and their slots with them"
-            return (*_cancel(campaign, reason), Finish(state=final_state(campaign)))
+            return (*cancel(campaign, reason), Finish(state=final_state(campaign)))
         if over and left:
             names = tuple(run.host.name for run in campaign.runs if run.state is HostState.PENDING)
             return (Cancel(hosts=names, reason=self._why_cancelled()),)
@@ -320,20 +300,3 @@ def _undo_of(run: HostRun) -> Dispatch:
 
 def _next_number(run: HostRun) -> int:
     return run.attempts[-1].number + 1 if run.attempts else 1
-
-
-def last_news(campaign: Campaign) -> datetime:
-    """The latest instant at which anything became known, or a host became UNKNOWN."""
-    latest = campaign.started_at or campaign.created_at
-    for run in campaign.runs:
-        attempt = run.attempt
-        if attempt is None:
-            continue
-        heard = (attempt.ordered_at, attempt.heard_at, attempt.ended_at, run.unknown_since, run.ended_at)
-        latest = max(latest, *(instant for instant in heard if instant is not None))
-    return latest
-
-
-def in_flight(campaign: Campaign) -> tuple[str, ...]:
-    """Names of hosts with an order that has no end yet."""
-    return tuple(run.host.name for run in campaign.runs if open_attempt(run) is not None)

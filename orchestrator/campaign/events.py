@@ -100,6 +100,8 @@ class GateAnswered:
     verdict: Verdict
     #: value or reason, one line
     detail: str = ""
+    #: of moment host: the host it was asked for
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +197,8 @@ class OverrideAsked:
     wave: int
     by: str
     reason: str
+    #: of moment host: the host it holds
+    host: str = ""
 
 
 #: what people ask of a campaign that was applied
@@ -271,10 +275,11 @@ class StopAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskGate:
-    """Ask this gate for this wave; the shell hands the answer back as GateAnswered."""
+    """Ask this gate for this wave, or for one host of it; the shell hands the answer back as GateAnswered."""
 
     gate: str
     wave: int
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +306,7 @@ class JudgeGate:
 
     gate: str
     wave: int
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ class Moment(StrEnum):
     CAMPAIGN = "campaign"
     #: before each wave
     WAVE = "wave"
+    #: before each host's first change, of hosts that have a free slot
+    HOST = "host"
     #: again and again while the campaign is at work
     BACKGROUND = "background"
     #: after each wave: its hosts are final, their soak is over
@@ -88,7 +90,7 @@ class Gate:
     action: GateAction = GateAction.HALT
     #: of health and delta: a warning is bad news too, not only what is critical
     warnings: bool = False
-    #: before or after these waves only; () = all
+    #: before or after these waves, or before hosts of these waves, only; () = all
     waves: tuple[int, ...] = ()
     #: of a human gate: whose members are asked (told to people, not checked), how many must agree, and of how many
     group: str = ""
@@ -136,6 +138,8 @@ class GateState:
     #: hosts with bad news, and hosts that could not tell, each with what it said
     sick: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    #: of moment host: the host that waits for it; "" = what it came to for all hosts of the wave so far
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,3 +154,5 @@ class Override:
     at: datetime
     #: what the gate had said: it stays so in the log
     said: str = ""
+    #: of moment host: the one host it is open for
+    host: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from orchestrator.campaign.gate import HOST_KINDS, GateKind, Moment
@@ -16,6 +16,9 @@ NEEDS: Final[Mapping[GateKind, tuple[str, ...]]] = {
     GateKind.HEALTH: (),
     GateKind.DELTA: (),
 }
+
+#: what a question of moment host may say of its host, and what it may not say at any other moment
+HOST, ADDRESS = "{host}", "{address}"
 
 _ASKED = frozenset({GateKind.HTTP, GateKind.PROMETHEUS, GateKind.COMMAND}) | HOST_KINDS
 _PEOPLE = frozenset({GateKind.HUMAN})
@@ -31,18 +34,30 @@ ONLY_OF: Final[Mapping[str, frozenset[GateKind]]] = {
     ),
 }
 
+#: why people are not asked before each host
+UNASKED: Final = "people who are asked before every host soon agree without looking; ask them for waves"
+
 _ALWAYS = (Moment.CAMPAIGN, Moment.WAVE, Moment.AFTER_WAVE)
+#: moments at which a gate may be meant for some waves only
+OF_WAVES: Final = frozenset({Moment.WAVE, Moment.HOST, Moment.AFTER_WAVE})
 
 MOMENTS_OF: Final[Mapping[GateKind, tuple[Moment, ...]]] = {
-    **dict.fromkeys(_ASKED, (*_ALWAYS, Moment.BACKGROUND)),
+    **dict.fromkeys(_ASKED, (*_ALWAYS, Moment.HOST, Moment.BACKGROUND)),
     GateKind.HUMAN: _ALWAYS,
     # before the campaign there is nothing to compare with
-    GateKind.DELTA: (Moment.WAVE, Moment.AFTER_WAVE, Moment.BACKGROUND),
+    GateKind.DELTA: (Moment.WAVE, Moment.HOST, Moment.AFTER_WAVE, Moment.BACKGROUND),
 }
 
 #: seconds between two questions, and for one answer, unless said otherwise: hosts take longer than servers
 EVERY_S: Final[Mapping[GateKind, float]] = {kind: 60.0 if kind in HOST_KINDS else 30.0 for kind in GateKind}
 TIMEOUT_S: Final[Mapping[GateKind, float]] = {kind: 45.0 if kind in HOST_KINDS else 10.0 for kind in GateKind}
+
+
+def misplaced(texts: Iterable[str], at: Moment) -> str:
+    """The first word about a host in a question that is about none; "" when there is none."""
+    if at is Moment.HOST:
+        return ""
+    return next((word for text in texts for word in (HOST, ADDRESS) if word in text), "")
 
 
 def useful(kind: GateKind) -> tuple[str, ...]:

@@ -8,12 +8,17 @@ from datetime import datetime
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Override, Verdict
-from orchestrator.campaign.gates import BASELINE, NeededGate, limit_words, needed, override_of, people_words
+from orchestrator.campaign.gate_limits import limit_words, people_words
+from orchestrator.campaign.needed_gates import BASELINE, NeededGate, asked_of_hosts, needed, override_of
 from orchestrator.campaign.window_words import instant_words
+
+#: hosts that wait for a gate, named one by one
+SHOWN = 5
 
 _WHEN = {
     Moment.CAMPAIGN: "before the first wave",
     Moment.WAVE: "before each wave",
+    Moment.HOST: "before each host",
     Moment.BACKGROUND: "in the background",
     Moment.AFTER_WAVE: "after each wave",
 }
@@ -21,6 +26,7 @@ _WHEN = {
 _WHOSE = {
     Moment.CAMPAIGN: "all hosts",
     Moment.WAVE: "the hosts of the wave",
+    Moment.HOST: "the host",
     Moment.BACKGROUND: "the hosts that were changed",
     Moment.AFTER_WAVE: "the hosts of the wave that were changed",
 }
@@ -40,16 +46,28 @@ def gate_words(campaign: Campaign) -> Iterator[str]:
 
 
 def gate_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
-    """Every gate that was asked or overridden, with its last answer and age."""
+    """Every gate that was asked or overridden, with its last answer and age, and the first hosts that wait."""
+    at_hosts = {gate.name for gate in campaign.policy.gates if gate.at is Moment.HOST}
     lines = []
     for item in campaign.gates:
         override = override_of(campaign, item.gate, item.wave)
-        if override is None:
-            lines.append(f"gate {item.gate}{_place(item.wave)}: {said(item, now)}")
-    return (
-        *lines,
-        *(f"gate {item.gate}{_place(item.wave)}: {_overridden(item, now)}" for item in campaign.overrides),
+        if override is None and not item.host:
+            sums = f"{_sums(item)}; the last: " if item.gate in at_hosts else ""
+            lines.append(f"gate {item.gate}{_place(item.wave)}: {sums}{said(item, now)}")
+    overridden = (
+        f"gate {item.gate}{_place(item.wave, item.host)}: {_overridden(item, now)}"
+        for item in campaign.overrides
     )
+    return (*lines, *overridden, *waiting_lines(campaign, now))
+
+
+def waiting_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
+    """Which hosts wait for which gate, so many as a screen takes."""
+    waiting = closed_at_hosts(campaign, now)
+    lines = tuple(closed_words(item, now) for item in waiting[:SHOWN])
+    if len(waiting) > SHOWN:
+        return (*lines, f"{len(waiting) - SHOWN} more hosts wait for gates")
+    return lines
 
 
 def said(state: GateState, now: datetime) -> str:
@@ -66,6 +84,9 @@ def said(state: GateState, now: datetime) -> str:
 def closed_words(item: NeededGate, now: datetime) -> str:
     """Why this gate is closed."""
     state = item.state
+    if item.host:
+        row = _in_a_row(item)
+        return f"{item.host} waits for gate {item.gate.name}: {said(state, now) if state else 'being asked'}{row}"
     if item.gate.kind is GateKind.HUMAN:
         have = ", ".join(item.approvers) or "nobody"
         until = f", until {instant_words(item.expires_at)}" if item.expires_at is not None else ""
@@ -74,15 +95,17 @@ def closed_words(item: NeededGate, now: datetime) -> str:
         )
     if state is None:
         return f"{item.text} is closed: it is being asked"
-    in_row = ""
-    if item.gate.passes > 1 and state.passes < item.gate.passes:
-        in_row = f"; {state.passes} of {item.gate.passes} passes in a row"
-    return f"{item.text} is closed: {said(state, now)}{in_row}"
+    return f"{item.text} is closed: {said(state, now)}{_in_a_row(item)}"
 
 
 def closed_gates(campaign: Campaign, now: datetime) -> tuple[NeededGate, ...]:
     """The gates that hold the campaign now."""
     return tuple(item for item in needed(campaign) if not item.is_open(now))
+
+
+def closed_at_hosts(campaign: Campaign, now: datetime) -> tuple[NeededGate, ...]:
+    """What keeps single hosts waiting now; all other hosts of the wave may go on."""
+    return tuple(item for item in asked_of_hosts(campaign) if not item.is_open(now))
 
 
 def way_out(campaign: Campaign, item: NeededGate) -> str:
@@ -95,8 +118,9 @@ def way_out(campaign: Campaign, item: NeededGate) -> str:
             f"`dockwave approve {campaign.id} --gate {name}`, "
             f"or `dockwave deny {campaign.id} --gate {name} --reason TEXT`"
         )
+    at = f" --host {item.host}" if item.host else ""
     return (
-        f"It is asked again by itself; `dockwave override-gate {campaign.id} {name} --reason TEXT` "
+        f"It is asked again by itself; `dockwave override-gate {campaign.id} {name}{at} --reason TEXT` "
         "opens it for once"
     )
 
@@ -104,6 +128,10 @@ def way_out(campaign: Campaign, item: NeededGate) -> str:
 def _when(gate: Gate) -> str:
     if not gate.waves:
         return _WHEN[gate.at]
+    if gate.at is Moment.HOST:
+        return (
+            f"{_WHEN[gate.at]} of wave{'s' if len(gate.waves) > 1 else ''} {', '.join(map(str, gate.waves))}"
+        )
     side = "after" if gate.at is Moment.AFTER_WAVE else "before"
     return f"{side} {'waves' if len(gate.waves) > 1 else 'wave'} {', '.join(map(str, gate.waves))}"
 
@@ -121,7 +149,20 @@ def _target(gate: Gate) -> str:
     return (gate.url or " ".join(gate.argv))[:200]
 
 
-def _place(wave: int) -> str:
+def _in_a_row(item: NeededGate) -> str:
+    passes = item.state.passes if item.state is not None else 0
+    if item.gate.passes > 1 and passes < item.gate.passes:
+        return f"; {passes} of {item.gate.passes} passes in a row"
+    return ""
+
+
+def _sums(item: GateState) -> str:
+    return f"asked of hosts, {item.passes} passes, {item.fails} fails, {item.doubts} inconclusive"
+
+
+def _place(wave: int, host: str = "") -> str:
+    if host:
+        return f" before {host}"
     if wave == BASELINE:
         return " before all"
     return f" wave {wave}" if wave else ""

@@ -12,7 +12,8 @@ from datetime import datetime
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.events import AskGate, HostRead, JudgeGate
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Verdict
-from orchestrator.campaign.gates import BASELINE, gate_deadline, settled, state_of, with_state
+from orchestrator.campaign.gates import settled, with_answer, with_state
+from orchestrator.campaign.needed_gates import BASELINE, gate_deadline, state_of
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.vitals import bad_news, unknown
 
@@ -23,11 +24,11 @@ _SHOWN = 5
 def begun(campaign: Campaign, action: AskGate) -> Campaign:
     """The campaign in which this question waits for the hosts concerned; any other gate waits for nobody."""
     gate = gate_named(campaign, action.gate)
-    state = state_of(campaign, action.gate, action.wave)
+    state = state_of(campaign, action.gate, action.wave, action.host)
     if gate is None or gate.kind not in HOST_KINDS or state is None:
         return campaign
     number = campaign.questions + 1
-    hosts = concerned(campaign, gate, action.wave)
+    hosts = (action.host,) if action.host else concerned(campaign, gate, action.wave)
     asked = replace(state, number=number, hosts=len(hosts), waiting=hosts, sick=(), unsure=())
     return with_state(replace(campaign, questions=number), asked)
 
@@ -61,11 +62,11 @@ def read(campaign: Campaign, event: HostRead, now: datetime) -> Campaign:
 
 def judged(campaign: Campaign, action: JudgeGate, now: datetime) -> Campaign:
     """The campaign in which what hosts said, and who said nothing in time, has become one answer."""
-    state = state_of(campaign, action.gate, action.wave)
+    state = state_of(campaign, action.gate, action.wave, action.host)
     if state is None or state.answered_at is not None:
         return campaign
     verdict, detail = _verdict(state)
-    return with_state(campaign, replace(settled(state, verdict, detail, now), waiting=()))
+    return with_answer(campaign, replace(settled(state, verdict, detail, now), waiting=()))
 
 
 def gate_named(campaign: Campaign, name: str) -> Gate | None:

@@ -25,7 +25,7 @@ from orchestrator.campaign.events import (
     RollbackAsked,
     SkipAsked,
 )
-from orchestrator.campaign.gates import afresh
+from orchestrator.campaign.gates import afresh, without_started
 from orchestrator.campaign.record import stop_now
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.shared_cause import SHARED_CAUSE_RULE, standing_stop
@@ -219,7 +219,7 @@ def _skip(campaign: Campaign, event: SkipAsked, now: datetime) -> Campaign:
         replace(moves.to(run, HostState.SKIPPED, now), reason=reason) if run.host.name == event.host else run
         for run in campaign.runs
     )
-    return moves.tidy(replace(campaign, runs=runs), now)
+    return moves.tidy(without_started(replace(campaign, runs=runs)), now)
 
 
 def _rollback(campaign: Campaign, event: RollbackAsked, now: datetime) -> Stop:

@@ -1,6 +1,7 @@
 """Whether a person may let one closed gate pass, and what becomes of the campaign then.
 
-An override opens one gate for what it holds now: one wave, or the campaign. What the gate said stays in the log.
+An override opens one gate for what it holds now: one wave, one host, or the campaign. What it said stays in
+the log.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from orchestrator.campaign.approval import Objection
 from orchestrator.campaign.campaign import Campaign, Notice
 from orchestrator.campaign.events import OverrideAsked
 from orchestrator.campaign.gate import GateKind, Override
-from orchestrator.campaign.gates import NeededGate, needed, override_of
+from orchestrator.campaign.needed_gates import NeededGate, asked_of_hosts, needed, override_of
 
 RULE = "gate overridden"
 
@@ -23,20 +24,28 @@ def override(campaign: Campaign, event: OverrideAsked, now: datetime) -> Campaig
     state = item.state if item is not None else None
     verdict = state.verdict or (state.last.verdict if state.last else None) if state else None
     said = f"{verdict.value}: {state.detail}" if state is not None and verdict is not None else ""
-    given = Override(gate=event.gate, wave=event.wave, by=event.by, reason=event.reason, at=now, said=said)
+    given = Override(
+        gate=event.gate,
+        wave=event.wave,
+        by=event.by,
+        reason=event.reason,
+        at=now,
+        said=said,
+        host=event.host,
+    )
     notice = Notice(
         rule=RULE,
         limit=f"{item.text if item is not None else event.gate} counts as open",
         observed=f"by {event.by}: {event.reason}" + (f"; it had said {said}" if said else ""),
-        hosts=(),
+        hosts=(event.host,) if event.host else (),
         at=now,
     )
     return replace(campaign, overrides=(*campaign.overrides, given), notices=(*campaign.notices, notice))
 
 
 def done_before(campaign: Campaign, event: OverrideAsked) -> bool:
-    """Whether the gate is overridden for this wave."""
-    return override_of(campaign, event.gate, event.wave) is not None
+    """Whether the gate is overridden for this wave, or this host."""
+    return override_of(campaign, event.gate, event.wave, event.host) is not None
 
 
 def objection(campaign: Campaign, event: OverrideAsked, now: datetime) -> Objection | None:
@@ -68,5 +77,6 @@ def objection(campaign: Campaign, event: OverrideAsked, now: datetime) -> Object
 
 
 def _holding(campaign: Campaign, event: OverrideAsked) -> NeededGate | None:
-    found = (item for item in needed(campaign) if (item.gate.name, item.wave) == (event.gate, event.wave))
-    return next(found, None)
+    wanted = (event.gate, event.wave, event.host)
+    items = (*needed(campaign), *asked_of_hosts(campaign))
+    return next((item for item in items if (item.gate.name, item.wave, item.host) == wanted), None)

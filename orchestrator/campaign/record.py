@@ -55,7 +55,7 @@ def record(
         if isinstance(action, AskGate | JudgeGate | EndLook | OpenWave | StopNow | Warn | Cancel | Finish):
             after = _on_campaign(after, action, now)
     after = shared_cause.asked(after, [item for item in actions if isinstance(item, AskControl)], now)
-    return campaign if after is campaign else moves.tidy(after, now)
+    return campaign if after is campaign else moves.tidy(gates.without_started(after), now)
 
 
 def _on_host(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.campaign.approval import approvers
-from orchestrator.campaign.brakes import brakes
+from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.causes import HEALTHY, Cause, causes_of
 from orchestrator.campaign.census import open_attempt, take_census
@@ -125,7 +125,7 @@ def _headline(campaign: Campaign, now: datetime, around: Surroundings) -> str:
     kept = [item.host for item in waiting_hosts(campaign, around)]
     if kept and not census.flying and not census.soaking:
         return f"it waits for a person to release quarantined hosts: {names(kept)}"
-    held = brakes(campaign, now, around).items
+    held = [brake for brake in brakes(campaign, now, around).items if brake.reach is not Reach.HOST]
     if held:
         return f"no new host is started: {'; '.join(brake.text for brake in held)}"
     return f"it is going on: {campaign.policy.called(campaign.wave)} of {campaign.waves}"
@@ -164,7 +164,7 @@ def _done(campaign: Campaign) -> Iterator[str]:
         if given.gate:
             yield f"gate {given.gate}{f' of wave {given.wave}' if given.wave else ''} approved by {given.by}"
     for item in campaign.overrides:
-        yield f"gate {item.gate} overridden by {item.by}: {item.reason}"
+        yield f"gate {item.gate}{f' before {item.host}' if item.host else ''} overridden by {item.by}: {item.reason}"
     asked = [run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN and run.attempts]
     if asked and campaign.state not in FINAL_CAMPAIGN:
         yield f"the journals of {names(asked)} are being asked what became of the attempt"

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from orchestrator.campaign.gate import GateAction, GateKind, Moment
-from orchestrator.campaign.gate_options import MOMENTS_OF, ONLY_OF
+from orchestrator.campaign.gate_options import MOMENTS_OF, OF_WAVES, ONLY_OF, UNASKED, misplaced
 from orchestrator.campaign.waves import MAX_WAVES
 from orchestrator.campaignfile import values
 from orchestrator.campaignfile.lists import some
@@ -78,7 +78,7 @@ class Gate(Record):
     )
     waves: (
         Annotated[tuple[Annotated[int, *values.count("wave", 1, MAX_WAVES)], ...], some("waves", 100)] | None
-    ) = Field(default=None, description="Before or after these waves only, from 1.")
+    ) = Field(default=None, description="Before or after these waves, or before their hosts, only; from 1.")
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -104,11 +104,16 @@ class Gate(Record):
             if getattr(self, key, None) is not None and kind not in kinds:
                 raise Flaw(f"a gate of kind {kind} has no use for {key}", f"Remove {key}.")
         if at not in MOMENTS_OF[kind]:
+            why = f": {UNASKED}" if (kind, at) == (GateKind.HUMAN, Moment.HOST) else ""
             raise Flaw(
-                f"a gate of kind {kind} cannot be asked at {at}", f"One of {', '.join(MOMENTS_OF[kind])}."
+                f"a gate of kind {kind} cannot be asked at {at}{why}",
+                f"One of {', '.join(MOMENTS_OF[kind])}.",
             )
-        if self.waves is not None and at not in {Moment.WAVE, Moment.AFTER_WAVE}:
+        if self.waves is not None and at not in OF_WAVES:
             raise Flaw(f"a gate at {at} has no use for waves", "Remove waves, or write at: wave.")
+        word = misplaced((self.url or "", self.query or "", *(self.argv or ())), at)
+        if word:
+            raise Flaw(f"a gate at {at} is about no single host, so {word} says nothing", "Write at: host.")
         if self.on_timeout is not None and self.expires is None:
             raise Flaw(
                 "on_timeout says what happens when nobody answers in time, and there is no time",

@@ -28,7 +28,8 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _PROCEDURE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+", re.ASCII)
 _NAME_TERM = re.compile(r"[A-Za-z0-9_.*?\[\]:!^-]+", re.ASCII)
-_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[\x21-\x7e]*)?", re.ASCII)
+#: its server may be the host a gate is about
+_URL = re.compile(r"https?://(?:[A-Za-z0-9.\[\]:-]|\{host\}|\{address\})+(?:/[\x21-\x7e]*)?", re.ASCII)
 
 #: characters of a sentence for people
 _MAX_TEXT = 500

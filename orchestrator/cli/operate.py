@@ -108,15 +108,24 @@ def override_gate(
     campaign: Reference,
     gate: Annotated[str, typer.Argument(metavar="GATE", help="Name of the gate, as `why` tells it: http-1.")],
     reason: Must,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="The host it holds, of a gate that is asked before each host.")
+    ] = "",
 ) -> None:
-    """Let a campaign go on although this gate is closed: for the wave it holds now, and no other gate."""
+    """Let a campaign go on although this gate is closed: for the wave or the host it holds now, and no other gate."""
     view = session.client.campaign(campaign, full=False)
-    name = gate.strip().lower()
-    waves = [item.wave for item in view.closed_gates if item.gate == name]
+    name, at = gate.strip().lower(), host.strip().lower()
+    held = [item for item in view.closed_gates if item.gate == name]
+    if not at and held and all(item.host for item in held):
+        raise BadInput(
+            f"Gate {name} of campaign {view.id} holds single hosts: {', '.join(item.host for item in held[:10])}",
+            hint=f"Name one: --host {held[0].host}.",
+        )
+    waves = [item.wave for item in held if item.host == at]
     # repeating it is no mistake: it means what was let pass before
-    waves += [item.wave for item in reversed(view.overrides) if item.gate == name]
+    waves += [item.wave for item in reversed(view.overrides) if (item.gate, item.host) == (name, at)]
     wave = waves[0] if waves else 0
-    _act(session, view.id, "override-gate", given_reason(reason), gate=name, wave=wave)
+    _act(session, view.id, "override-gate", given_reason(reason), gate=name, wave=wave, host=at)
     paused = view.state == "PAUSED"
     session.say(
         f"Gate {name} counts as open. Let it go on with: dockwave resume {view.id}"

@@ -14,8 +14,10 @@ import structlog
 from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import Gate, GateKind, Verdict
 from orchestrator.gates import command, http, prometheus
+from orchestrator.gates.about import Unanswerable, about
 from orchestrator.gates.answer import Answer, answer
 from orchestrator.loop.gate_questions import GateQuestion
+from tasks.model import Host
 
 log = structlog.get_logger()
 
@@ -42,7 +44,7 @@ class Asker:
 
     def _one(self, question: GateQuestion) -> None:
         try:
-            said = answer_of(question.gate, self._now())
+            said = answer_of(question.gate, self._now(), question.host)
         except Exception as error:
             # a defect of ours is no pass, and says so where the gate is shown
             log.exception("A gate could not be asked", action="gate", gate=question.gate.name)
@@ -53,12 +55,18 @@ class Asker:
             asked_at=question.asked_at,
             verdict=said.verdict,
             detail=said.detail,
+            host=question.host.name if question.host is not None else "",
         )
         self._deliver(question.campaign_id, event)
 
 
-def answer_of(gate: Gate, now: datetime) -> Answer:
-    """Ask the gate and wait for what it says."""
+def answer_of(gate: Gate, now: datetime, host: Host | None = None) -> Answer:
+    """Ask the gate, of moment host about this one, and wait for what it says."""
+    if host is not None:
+        try:
+            gate = about(gate, host)
+        except Unanswerable as error:
+            return answer(Verdict.ERROR, str(error))
     if gate.kind is GateKind.HTTP:
         return http.ask(gate)
     if gate.kind is GateKind.PROMETHEUS:

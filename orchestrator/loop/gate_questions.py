@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.events import Action, AskGate, GateAnswered
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind
+from tasks.model import Host
 
 _ELSEWHERE = HOST_KINDS | {GateKind.HUMAN}
 
@@ -22,6 +23,8 @@ class GateQuestion:
     gate: Gate
     wave: int
     asked_at: datetime
+    #: of moment host: the host it is about
+    host: Host | None = None
 
 
 class GateAnswers:
@@ -53,11 +56,19 @@ class GateAnswers:
                 self._found[campaign_id] = left
 
 
-def questions_of(campaign: Campaign, actions: Iterable[Action], now: datetime) -> list[GateQuestion]:
+def questions_of(
+    campaign: Campaign, actions: Iterable[Action], hosts: Mapping[str, HostRun], now: datetime
+) -> list[GateQuestion]:
     """The questions these actions ask here; people are told by the screens, hosts by orders."""
     gates = {gate.name: gate for gate in campaign.policy.gates}
     return [
-        GateQuestion(campaign_id=campaign.id, gate=gates[action.gate], wave=action.wave, asked_at=now)
+        GateQuestion(
+            campaign_id=campaign.id,
+            gate=gates[action.gate],
+            wave=action.wave,
+            asked_at=now,
+            host=hosts[action.host].host if action.host else None,
+        )
         for action in actions
         if isinstance(action, AskGate) and gates[action.gate].kind not in _ELSEWHERE
     ]

@@ -9,8 +9,9 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.control import Look
-from orchestrator.campaign.gates import gate_deadline, state_of
+from orchestrator.campaign.events import AskGate
 from orchestrator.campaign.host_gates import gate_named
+from orchestrator.campaign.needed_gates import gate_deadline, state_of
 from orchestrator.campaign.vitals import CHECKS, PROCEDURE
 from tasks.model import Mode
 from tasks.wire import Order
@@ -68,10 +69,10 @@ def control_order(campaign: Campaign, look: Look, run: HostRun) -> Sending:
     return _sending(short, run, question, Mode.PLAN, look.until)
 
 
-def reading_orders(campaign: Campaign, gate: str, wave: int) -> Iterator[Sending]:
-    """Give the orders that read the hosts this gate waits for; their number tells questions apart."""
-    state = state_of(campaign, gate, wave)
-    asked = gate_named(campaign, gate)
+def reading_orders(campaign: Campaign, action: AskGate, runs: Mapping[str, HostRun]) -> Iterator[Sending]:
+    """Give the orders that read the hosts this question waits for; their number tells questions apart."""
+    state = state_of(campaign, action.gate, action.wave, action.host)
+    asked = gate_named(campaign, action.gate)
     if state is None or asked is None:
         return
     until = gate_deadline(asked, state)
@@ -80,19 +81,17 @@ def reading_orders(campaign: Campaign, gate: str, wave: int) -> Iterator[Sending
     reading = replace(
         campaign, procedure=PROCEDURE, params=params, timeout_s=(until - state.asked_at).total_seconds()
     )
-    waiting = frozenset(state.waiting)
-    for run in campaign.runs:
-        if run.host.name in waiting:
-            question = Attempt(
-                id=attempt_id(campaign.id, run.host.name, number),
-                number=number,
-                epoch=state.number,
-                undo=False,
-                undo_of=None,
-                ordered_at=state.asked_at,
-                expires_at=until,
-            )
-            yield _sending(reading, run, question, Mode.APPLY, until)
+    for name in state.waiting:
+        question = Attempt(
+            id=attempt_id(campaign.id, name, number),
+            number=number,
+            epoch=state.number,
+            undo=False,
+            undo_of=None,
+            ordered_at=state.asked_at,
+            expires_at=until,
+        )
+        yield _sending(reading, runs[name], question, Mode.APPLY, until)
 
 
 def reads_for_gate(attempt: str) -> bool:

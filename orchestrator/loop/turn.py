@@ -236,12 +236,12 @@ def act(turn: Turn, writer: Writer, actions: Sequence[Action], around: Surroundi
             return
         epochs = writer.draw_epochs(action.host for action in doing if isinstance(action, Dispatch))
         turn.after = record(turn.after, doing, turn.now, epochs)
-        turn.questions += questions_of(turn.after, doing, turn.now)
         hosts = by_name(turn.after)
+        turn.questions += questions_of(turn.after, doing, hosts, turn.now)
         for action in doing:
             _note_action(turn, action, hosts)
             if isinstance(action, AskGate):
-                turn.sendings += reading_orders(turn.after, action.gate, action.wave)
+                turn.sendings += reading_orders(turn.after, action, hosts)
         actions = decide(turn.after, turn.now, around)
     turn.wake_at = turn.now
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.drift import left_alone
-from orchestrator.campaign.gate_words import closed_gates, closed_words, gate_lines
+from orchestrator.campaign.gate_words import closed_at_hosts, closed_gates, closed_words, gate_lines
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.states import EXIT_CODES, FINAL_CAMPAIGN, FINAL_HOST, HostState
@@ -109,12 +109,18 @@ def campaign_view(
         drift=list(left_alone(campaign).lines),
         closed_gates=[
             ClosedGateView(
-                gate=item.gate.name, wave=item.wave, kind=item.gate.kind, text=closed_words(item, now)
+                gate=item.gate.name,
+                wave=item.wave,
+                kind=item.gate.kind,
+                text=closed_words(item, now),
+                host=item.host,
             )
-            for item in closed_gates(campaign, now)
+            for item in (*closed_gates(campaign, now), *closed_at_hosts(campaign, now))
         ],
         overrides=[
-            OverrideView(gate=item.gate, wave=item.wave, by=item.by, reason=item.reason, at=item.at)
+            OverrideView(
+                gate=item.gate, wave=item.wave, by=item.by, reason=item.reason, at=item.at, host=item.host
+            )
             for item in campaign.overrides
         ],
         progress=_progress(campaign, now),

@@ -181,6 +181,8 @@ class ClosedGateView(View):
     wave: int
     kind: str
     text: str
+    #: the one host it holds; "" = all that is to come
+    host: str = ""
 
 
 class OverrideView(View):
@@ -191,6 +193,8 @@ class OverrideView(View):
     by: str
     reason: str
     at: datetime
+    #: the one host it is open for; "" = all that is to come
+    host: str = ""
 
 
 class CampaignView(View):

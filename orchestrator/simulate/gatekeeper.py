@@ -42,7 +42,11 @@ class Gatekeeper:
     def _answer(self, question: GateQuestion, verdict: Verdict) -> Callable[[], None]:
         key = (question.campaign_id, question.gate.name, question.wave)
         event = GateAnswered(
-            gate=question.gate.name, wave=question.wave, asked_at=question.asked_at, verdict=verdict
+            gate=question.gate.name,
+            wave=question.wave,
+            asked_at=question.asked_at,
+            verdict=verdict,
+            host=question.host.name if question.host is not None else "",
         )
 
         def answer() -> None:

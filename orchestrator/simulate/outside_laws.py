@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.gate import Gate, Moment
-from orchestrator.campaign.gates import PATIENCE_S
+from orchestrator.campaign.needed_gates import PATIENCE_S
 from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.simulate.hosts import Entry

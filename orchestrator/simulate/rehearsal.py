@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 from math import ceil, floor
 
-from orchestrator.campaign.brakes import brakes
+from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
@@ -19,7 +19,7 @@ from orchestrator.campaign.disruption import budget_lines
 from orchestrator.campaign.durations import words as lasting
 from orchestrator.campaign.events import ApproveAsked, DenyAsked, GateAnswered, WakeAt
 from orchestrator.campaign.gate import GateKind, Verdict
-from orchestrator.campaign.gates import needed
+from orchestrator.campaign.needed_gates import needed
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HOLDS_SLOT, CampaignState
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.simulate.clock import Clock
@@ -225,6 +225,7 @@ class Rehearsal:
                 asked_at=question.asked_at,
                 verdict=verdict,
                 detail=f"the simulation says {verdict.value}",
+                host=question.host.name if question.host is not None else "",
             )
             self._clock.after(_ANSWER_S, partial(self._answer, question.campaign_id, event))
 
@@ -303,7 +304,8 @@ class Rehearsal:
         if campaign.state not in {CampaignState.RUNNING, CampaignState.ROLLING_BACK}:
             return
         around = self._plane.service.around(campaign)
-        yield from (brake.text for brake in brakes(campaign, self._clock(), around).items)
+        held = brakes(campaign, self._clock(), around).items
+        yield from (brake.text for brake in held if brake.reach is not Reach.HOST)
         taken = sum(run.state in HOLDS_SLOT for run in campaign.runs)
         if campaign.policy.budgets is not None and taken < campaign.policy.parallelism:
             yield from budget_lines(campaign, around)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from orchestrator.campaign.approval import approval_of, approvers, asked_words
 from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.gate import Moment as Asked
+from orchestrator.campaign.gate import Verdict
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.telling import occasion_words, told
 from orchestrator.campaign.words import names, plural
@@ -134,9 +136,14 @@ def _news(was: HostRun, run: HostRun) -> Iterator[str]:
 def _answers(before: Campaign, after: Campaign) -> Iterator[str]:
     """What gates said; a gate that says the same again is told once."""
     known = {(item.gate, item.wave): item.detail for item in before.gates}
+    at_hosts = {gate.name for gate in after.policy.gates if gate.at is Asked.HOST}
     for item in after.gates:
+        # hosts that pass are seen to start
+        started = item.gate in at_hosts and item.verdict is Verdict.PASS
         if (
             item.answered_at is None
+            or item.host
+            or started
             or item in before.gates
             or known.get((item.gate, item.wave)) == item.detail
         ):

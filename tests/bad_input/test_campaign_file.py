@@ -456,11 +456,14 @@ GATES = [
     added("gates: [{kind: http, url: 'http://h', least: 2, most: 1}]", "least 2 is above most 1"),
     added("gates: [{kind: http, url: 'http://h', timeout: 1h}]", 'timeout "1h"', "1s to 10m"),
     added("gates: [{kind: running-set}]", "kind running-set at wave is not supported in this version"),
-    added("gates: [{kind: health, at: host}]", "kind health at host is not supported in this version"),
+    added(
+        "gates: [{kind: human, group: sre, at: host}]", "human cannot be asked at host", "ask them for waves"
+    ),
     added("gates: [{kind: delta, at: campaign}]", "delta cannot be asked at campaign"),
     added("gates: [{kind: human, group: sre, warnings: true}]", "human has no use for warnings"),
     added("gates: [{kind: health, warnings: maybe}]", '"maybe"'),
-    added("gates: [{kind: http, url: 'http://h', at: host}]", "at host is not supported"),
+    added("gates: [{kind: http, url: 'http://{host}/'}]", "about no single host", "Write at: host"),
+    added("gates: [{kind: command, argv: [ping, '{address}'], at: background}]", "so {address} says nothing"),
     added("gates: [{kind: prometheus, url: 'http://h', query: up}]", "needs least or most"),
     added("gates: [{kind: http, url: 'http://h', action: continue}]", 'action "continue" is unknown'),
     added("gates: [{kind: human}]", "needs group"),

@@ -12,7 +12,7 @@ from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.events import AskGate, HostRead, OverrideAsked, PauseAsked, ResumeAsked
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Moment
 from orchestrator.campaign.gate_words import gate_lines
-from orchestrator.campaign.gates import BASELINE, state_of
+from orchestrator.campaign.needed_gates import BASELINE, state_of
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.vitals import CHECKS, Level, Vital, bad_news, unknown, vitals_of

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.census import SETTLED
-from orchestrator.campaign.decide import decide, in_flight
+from orchestrator.campaign.census import SETTLED, in_flight
+from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     AbortAsked,
     Action,
@@ -36,8 +36,8 @@ from orchestrator.campaign.events import (
     WakeAt,
 )
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
-from orchestrator.campaign.gates import state_of
 from orchestrator.campaign.kill_switch import Switch, Target
+from orchestrator.campaign.needed_gates import state_of
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.record import record

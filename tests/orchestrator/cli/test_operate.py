@@ -83,6 +83,26 @@ def test_a_gate_of_the_command_line_holds_and_is_overridden_with_a_reason_only(
         assert "the probe is broken" in dockwave(verb, own).stdout
 
 
+def test_a_gate_before_hosts_is_overridden_for_the_host_that_is_named(
+    dockwave: Dockwave, service: ScriptedService
+) -> None:
+    gate = "http url=http://{address}/health at=host"
+    assert dockwave("plan", "engine.restart", "--on", "web", "--gate", gate).exit_code == 0
+    (own,) = service.kept
+    service.move(own, state=CampaignState.RUNNING, wave=1)
+    first = service.kept[own].runs[0].host.name
+    waiting = GateState(gate="http-1", wave=1, asked_at=NOON, host=first)
+    service.move(own, gates=(waiting,))
+    assert f"{first} waits for gate http-1: being asked" in dockwave("show", own).stdout
+    refused = dockwave("override-gate", own, "http-1", "--reason", "x")
+    assert (refused.exit_code, f"--host {first}" in refused.stderr) == (2, True)
+    for _ in range(2):
+        done = dockwave("override-gate", own, "http-1", "--host", first.upper(), "--reason", "known")
+        assert done.exit_code == 0
+    (given,) = service.kept[own].overrides
+    assert (given.host, given.wave) == (first, 1)
+
+
 def test_a_gate_that_waits_for_people_is_approved_or_denied_by_name_or_by_itself(
     dockwave: Dockwave, service: ScriptedService
 ) -> None:

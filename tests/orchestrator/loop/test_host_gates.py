@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
+from orchestrator.campaign.events import GateAnswered
+from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment, Verdict
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.campaign.vitals import CHECKS, Level, vitals_of
 from orchestrator.loop.orders import reads_for_gate
@@ -88,3 +89,42 @@ def test_an_answer_under_another_hosts_name_is_ignored(store: Store) -> None:
     control.say(*forged)
     control.tick()
     assert control.service.campaign(own).gates[0].waiting == TWO
+
+
+def test_before_each_host_only_those_that_are_about_to_start_are_read(store: Store) -> None:
+    control = Control(store)
+    hosts = tuple(f"web-{number}" for number in range(1, 7))
+    own = control.apply(hosts, waves="all", parallelism=2, gates=(_gate(GateKind.HEALTH, Moment.HOST),))
+    control.tick()
+    asked = [order.host.name for order in control.outbox.waiting if reads_for_gate(order.attempt_id)]
+    assert asked == ["web-1", "web-2"]
+    control.run(own, _final)
+    assert control.states(own)[""] == "COMPLETE"
+    read = [order.host.name for order in control.hosts.orders if reads_for_gate(order.attempt_id)]
+    assert sorted(read) == list(hosts), "each once"
+    (left,) = control.service.campaign(own).gates
+    assert (left.host, left.passes) == ("", 6), "one sum is all that stays"
+
+
+def test_a_question_about_a_host_survives_a_restart_and_carries_its_host(store: Store) -> None:
+    control = Control(store)
+    gate = Gate(name="http-1", kind=GateKind.HTTP, at=Moment.HOST, url="http://{address}/")
+    own = control.apply(TWO, waves="all", gates=(gate,))
+    control.tick()
+    (question,) = control.questions
+    assert question.host is not None
+    assert question.host.name == "web-1"
+    control.restart()
+    control.tick()
+    (question,) = control.questions
+    assert question.host is not None
+    control.reconciler.gate_answers.put(
+        own,
+        GateAnswered(
+            gate="http-1", wave=1, asked_at=question.asked_at, verdict=Verdict.PASS, host=question.host.name
+        ),
+    )
+    control.tick()
+    assert control.states(own)["web-1"] == "ORDERED"
+    answer = next(line for line in control.service.events(own, 0, limit=100) if line.kind == "gate-answered")
+    assert answer.host == "web-1"

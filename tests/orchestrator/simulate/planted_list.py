@@ -295,7 +295,11 @@ BUGS: tuple[Bug, ...] = (
         Law.GATES,
         140,
         "A gate that passed once stays open",
-        ("campaign.gates:NeededGate.is_open", "until is not None and now < until", "until is not None"),
+        (
+            "campaign.needed_gates:NeededGate.is_open",
+            "until is not None and now < until",
+            "until is not None",
+        ),
     ),
     _bug(
         Law.WINDOW,
