@@ -115,5 +115,11 @@ def _postgresql(url: URL, more: str = "") -> Engine:
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_pre_ping=True,
         pool_timeout=10,
-        connect_args={"connect_timeout": 5, "options": options, "application_name": "dockwave"},
+        connect_args={
+            "connect_timeout": 5,
+            "options": options,
+            "application_name": "dockwave",
+            # texts of a database made under the locale C would arrive as bytes
+            "client_encoding": "utf8",
+        },
     )

@@ -48,6 +48,14 @@ class PostgresCluster:
             connection.execute(f"CREATE SCHEMA {name}".encode())
         return f"{self._address('postgres')}?options=-csearch_path%3D{name}"
 
+    def database_without_encoding(self) -> str:
+        """Make a database that takes any bytes, as a cluster made under the locale C has them; give its URL."""
+        name = f"d{uuid4().hex[:12]}"
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            wish = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+            connection.execute(f"CREATE DATABASE {name} {wish}".encode())
+        return self._address(name)
+
     def _address(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 

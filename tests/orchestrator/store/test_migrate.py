@@ -15,6 +15,7 @@ from orchestrator.store.errors import StoreUnusable
 from orchestrator.store.store import Store
 from orchestrator.store.tables import Base
 from tasks.errors import BadInput
+from tests.support.postgres import PostgresCluster
 
 
 def test_the_migrations_end_at_the_tables_of_the_code(store: Store) -> None:
@@ -29,6 +30,14 @@ def test_opening_again_keeps_what_is_there(database_url: str) -> None:
     with again.read() as reader:
         assert reader.heads(final=True) == ()
     again.close()
+
+
+@pytest.mark.services
+def test_a_database_that_takes_any_bytes_is_spoken_to_in_utf_8(postgres: PostgresCluster) -> None:
+    store = Store.open(postgres.database_without_encoding())
+    with store._engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT 'größer'").scalar_one() == "größer"
+    store.close()
 
 
 def test_orchestrators_started_together_migrate_one_after_the_other(open_stores: Callable[[], Store]) -> None:
