@@ -343,6 +343,9 @@ def test_the_compose_file_is_valid_and_opens_nothing_but_loopback() -> None:
             assert source in content["volumes"] or source.startswith("./"), volume
     text = (ROOT / "docker-compose.yml").read_text()
     assert not re.search(r"PASSWORD: [A-Za-z0-9]", text), "a password is in the file"
+    made = re.search(r"useradd .*--uid (\d+)", (ROOT / "deploy/Dockerfile").read_text())
+    assert made is not None
+    assert f"chown -R {made[1]} deploy/ssh" in text, "who must read the gateway's key"
 
 
 def test_every_unit_starts_a_command_that_exists_and_restarts() -> None:
