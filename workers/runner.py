@@ -13,7 +13,7 @@ from workers.execution import Execution, Pool
 from workers.journal import HostPaths
 
 #: modes that change nothing of the host itself, so that any number of them may run beside a change
-_BESIDE = frozenset({Mode.PLAN, Mode.CHECK, Mode.STOP})
+_BESIDE = frozenset({Mode.CHECK, Mode.STOP})
 
 
 class Runner:
@@ -34,7 +34,7 @@ class Runner:
         self._worker = worker
         self._sleep = sleep
         self._paths = paths
-        #: attempts being changed right now; None until the execution exists
+        #: attempts at work right now; None until the execution exists, and for dry runs
         self._running: dict[str, Execution | None] = {}
         self._guard = threading.Lock()
 
@@ -49,12 +49,15 @@ class Runner:
         execution = Execution(
             order, self._pool, self._send, worker=self._worker, sleep=self._sleep, paths=self._paths
         )
-        if order.mode not in _BESIDE:
+        if order.mode not in _BESIDE | {Mode.PLAN}:
             self._running[order.attempt_id] = execution
         return execution.run()
 
     def _elsewhere(self, order: Order) -> Report:
-        """Answer for an attempt another thread works on: busy while it hears of the host, else unknown."""
+        """Answer for an attempt another thread works on: busy while it hears of the host, else unknown.
+
+        A dry run is always busy: its question comes again while the host is slow, and a second copy would slow it more.
+        """
         execution = self._running.get(order.attempt_id)
         lost = None if execution is None else execution.silence_of_host()
         return Report(
@@ -69,7 +72,7 @@ class Runner:
 
     @contextmanager
     def _claim(self, order: Order) -> Iterator[bool]:
-        """Whether this process may work on the attempt now: reading may always, changing once at a time."""
+        """Whether this process may work on the attempt now: a look may always, anything else once at a time."""
         if order.mode in _BESIDE:
             yield True
             return

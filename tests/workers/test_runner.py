@@ -20,6 +20,7 @@ from tasks.wire import Order, Report, ReportKind
 from tests.support.toy import PROCEDURE
 from tests.support.unreliable import Machine
 from workers import attempt, execution
+from workers.execution import Execution
 from workers.journal import HostPaths, Journal
 from workers.runner import Runner
 
@@ -264,6 +265,34 @@ def test_the_same_attempt_runs_once_at_a_time_in_one_process(bench: Bench) -> No
     assert bench.file.read_text() == "line 1\nline 2\nline 3\n"
     ends = Counter(report.kind for report in bench.reports)
     assert ends[ReportKind.RESULT] + ends[ReportKind.BUSY] == 4
+
+
+def test_a_repeated_question_for_a_dry_run_is_not_put_to_the_host_while_it_answers_the_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+    run = Execution.run
+
+    def slow(execution: Execution) -> Report:
+        asked.set()
+        assert answer.wait(30)
+        return run(execution)
+
+    monkeypatch.setattr(Execution, "run", slow)
+    runner = _runner(bench, bench.reports.append)
+    order = bench.order(0, mode=Mode.PLAN, approved=None)
+    first = threading.Thread(target=runner.run, args=(order,))
+    first.start()
+    assert asked.wait(30)
+    try:
+        assert runner.run(order).kind is ReportKind.BUSY
+    finally:
+        answer.set()
+        first.join()
+    assert [report.kind for report in bench.reports if report.kind is not ReportKind.HEARTBEAT] == [
+        ReportKind.BUSY,
+        ReportKind.RESULT,
+    ]
 
 
 def test_a_host_that_is_as_an_attempt_proved_it_needs_nothing_and_one_that_is_not_is_planned_anew(
