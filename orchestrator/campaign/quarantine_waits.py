@@ -33,11 +33,12 @@ def waiting_hosts(campaign: Campaign, around: Surroundings) -> tuple[Quarantine,
     return tuple(
         holding[run.host.name]
         for run in campaign.runs
-        if run.host.name in holding and _would_go(run, campaign)
+        if run.host.name in holding and its_turn(run, campaign)
     )
 
 
-def _would_go(run: HostRun, campaign: Campaign) -> bool:
+def its_turn(run: HostRun, campaign: Campaign) -> bool:
+    """Whether the host would get an order now if nobody kept it from one."""
     if run.state is HostState.PENDING:
         return run.wave <= max(campaign.wave, 1)
     return run.state is HostState.ROLLING_BACK and (run.attempt is None or run.attempt.ended_at is not None)

@@ -10,11 +10,11 @@ from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING
 from orchestrator.campaign.disruption import budget_lines
-from orchestrator.campaign.quarantine_waits import waiting_hosts
+from orchestrator.campaign.quarantine_waits import its_turn, waiting_hosts
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
-from orchestrator.campaign.words import SHOWN
+from orchestrator.campaign.words import SHOWN, names
 
 
 def brake_lines(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tuple[str, ...]:
@@ -27,7 +27,25 @@ def brake_lines(campaign: Campaign, now: datetime, around: Surroundings = CALM) 
         for brake in brakes(campaign, now, around).items
         if not over or brake.reach is Reach.EVERYTHING
     )
-    return (*braking, *_quarantine_lines(campaign, around), *budget_lines(campaign, around))
+    return (
+        *braking,
+        *_lease_lines(campaign, around),
+        *_quarantine_lines(campaign, around),
+        *budget_lines(campaign, around),
+    )
+
+
+def _lease_lines(campaign: Campaign, around: Surroundings) -> Iterator[str]:
+    """The hosts whose turn has come, and which campaign keeps them."""
+    if not around.blocked:
+        return
+    kept: dict[str, list[str]] = {}
+    for run in campaign.runs:
+        if run.host.name in around.blocked and its_turn(run, campaign):
+            kept.setdefault(around.owners.get(run.host.name, ""), []).append(run.host.name)
+    for owner, hosts in kept.items():
+        who = f"campaign {owner}" if owner else "another campaign"
+        yield f"{who} keeps {names(hosts)}: it goes on when they are given back (`dockwave hosts locks` lists them)"
 
 
 def _quarantine_lines(campaign: Campaign, around: Surroundings) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.conflict import OnConflict
+from orchestrator.campaign.remarks import brake_lines
 from orchestrator.campaign.rollout import Budgets, Quorum, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.store.store import Store
@@ -102,6 +103,20 @@ def test_the_one_that_waits_says_who_holds_its_hosts(sqlite_store: Store) -> Non
         _apply(control, own)
     control.tick()
     assert control.service.why(second).headline.endswith(f"another campaign holds: web-1 (campaign {first})")
+
+
+def test_show_and_watch_say_too_who_holds_the_hosts_whose_turn_has_come(sqlite_store: Store) -> None:
+    control = Control(sqlite_store)
+    first, second = control.plan(["web-1"]), control.plan(["web-1", "web-2"], waves="1,rest")
+    for own in (first, second):
+        _apply(control, own)
+    control.tick()
+    campaign = control.service.campaign(second)
+    (line,) = brake_lines(campaign, control.clock(), control.service.around(campaign))
+    assert line.startswith(f"campaign {first} keeps web-1: ")
+    assert "dockwave hosts locks" in line
+    campaign = control.service.campaign(first)
+    assert brake_lines(campaign, control.clock(), control.service.around(campaign)) == ()
 
 
 def test_two_campaigns_over_the_same_hosts_in_opposite_order_cannot_deadlock(sqlite_store: Store) -> None:
