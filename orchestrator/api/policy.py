@@ -116,6 +116,12 @@ class ApprovalBody(Body):
     expires_s: Annotated[float, Field(ge=60, le=7 * 86_400, allow_inf_nan=False)] | None = None
     abort_on_timeout: Annotated[bool, Field(strict=True)] = False
 
+    def approval(self) -> Approval:
+        """The approval as the core takes it; ValueError when silence ends a question that never ends."""
+        if self.abort_on_timeout and self.expires_s is None:
+            raise ValueError("approval.abort_on_timeout has no use without approval.expires_s")
+        return Approval(**self.model_dump())
+
 
 class BudgetsBody(Body):
     """How many hosts may be away at the same time, all campaigns together."""
@@ -202,7 +208,7 @@ class PolicyBody(Body):
         )
         windows = None if self.windows is None else self.windows.windows()
         clocks = self.clocks.clocks()
-        approval = None if self.approval is None else Approval(**self.approval.model_dump())
+        approval = None if self.approval is None else self.approval.approval()
         budgets = None if self.budgets is None else self.budgets.budgets()
         policy = replace(policy, approval=approval, budgets=budgets, one_way_hosts=self.one_way_hosts)
         check_policy(policy)

@@ -29,6 +29,7 @@ def check_contradictions(checked: Checked[CampaignFile], kind: Kind | None, prob
         _order,
         _times,
         _budgets,
+        _approval,
     )
     for find in finders:
         for clash in find(checked.model):
@@ -102,6 +103,16 @@ def _times(file: CampaignFile) -> Iterator[_Clash]:
             where=("delivery", "resend_after"),
             what=f"resend_after of {patience:g} s is not shorter than order_ttl of {expiry:g} s",
             fix="An order is published again only while it may still start.",
+        )
+
+
+def _approval(file: CampaignFile) -> Iterator[_Clash]:
+    asked = file.approval
+    if asked is not None and asked.on_timeout == "abort" and asked.expires is None:
+        yield _Clash(
+            where=("approval",),
+            what="on_timeout says what happens when nobody answers in time, and there is no time",
+            fix="Add expires.",
         )
 
 

@@ -393,6 +393,7 @@ LIMITS = [
     added("approval: {required: 1, group: 'a b'}", '"a b" is not a word'),
     added("approval: {required: 1, group: leads, expires: 1s}", 'expires "1s"', "1m to 7d"),
     added("approval: {required: 1, group: leads, on_timeout: approve}", 'on_timeout "approve" is unknown'),
+    added("approval: {required: 1, group: leads, on_timeout: abort}", "there is no time", "Add expires"),
     added("notify: [{to: ops, on: []}]", "the list on is empty"),
     added("notify: [{to: ops, on: [midnight]}]", 'event "midnight" is unknown'),
     added("notify: [{on: [halted]}]", '"to" is missing'),

@@ -73,6 +73,7 @@ def test_rules_rollback_clocks_and_patience_reach_the_plan(
         {"stop_rules": [{"tolerate": "0", "wibble": 1}]},
         {"stop_rules": [{"tolerate": "0", "scope": "label", "label": "nobody-has-it"}]},
         {"budgets": {"max_unavailable": {"nobody-has-it": "1"}}},
+        {"approval": {"required": 1, "group": "sre", "abort_on_timeout": True}, "author": "ann"},
         {"stop_rules": [{"tolerate": "0"}] * 51},
         {"stop_rules": [{"tolerate": "0"}], "max_failures": "1"},
         {"rollback_failed": "yes"},
