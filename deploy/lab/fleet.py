@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from deploy.lab import image, inventory, keys, loop, network, outer
@@ -116,6 +117,7 @@ def _plan(names: list[str], state: Path, engine: Engine, tag: str) -> Fleet:
     return fleet
 
 
+@cache
 def _powers(engine: Engine, tag: str) -> tuple[str, ...]:
     """The flags that let systemd and an engine run inside: privileged where the machine can, else all it has."""
     trial = engine.try_docker(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable
 
@@ -86,14 +87,25 @@ def journal(host: Host) -> list[dict[str, object]]:
 
 
 def snapshot(host: Host) -> dict[str, object]:
-    """All that a rollback must bring back."""
+    """All that a rollback must bring back, read in one go."""
+    server, showed, configuration, names, *ids = host.run_all(
+        ("docker", "version", "--format", "{{.Server.Version}}"),
+        ("apt-mark", "showhold"),
+        # as it is to the last byte, which answers as text are not
+        ("base64", "--wrap=0", "/etc/docker/daemon.json"),
+        ("docker", "ps", "--format", "{{.Names}}"),
+        ("docker", "ps", "--all", "--no-trunc", "--quiet"),
+        ("docker", "images", "--no-trunc", "--quiet"),
+        ("docker", "volume", "ls", "--quiet"),
+    )
+    containers, images, volumes = (set(text.split()) for text in ids)
     return {
-        "server": server_version(host),
+        "server": server,
         "packages": packages(host),
-        "holds": holds(host),
-        "daemon.json": daemon_json(host),
-        "running": running(host),
-        "containers": containers(host),
-        "images": images(host),
-        "volumes": volumes(host),
+        "holds": set(showed.split()),
+        "daemon.json": base64.b64decode(configuration),
+        "running": running(host) if names else {},
+        "containers": containers,
+        "images": images,
+        "volumes": volumes,
     }

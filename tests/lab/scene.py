@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ UPGRADE = (
     "--set",
     "allow_container_stop=true",
 )
+#: hosts prepared at a time
+WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +73,11 @@ def scene(folder: Path, names: Sequence[str], *, options: Sequence[str] = ()) ->
     fleet = lab.up(names, folder / "lab")
     try:
         hosts = {host.name: host for host in fleet.hosts}
-        for host in hosts.values():
-            populate(host)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(populate, hosts.values()))
+            before = dict(zip(hosts, pool.map(observed.snapshot, hosts.values()), strict=True))
         inventory = agent.inventory(fleet, folder / "inventory.yaml")
         with control_plane(folder, inventory, options=options) as plane:
-            before = {name: observed.snapshot(host) for name, host in hosts.items()}
             yield Scene(fleet=fleet, hosts=hosts, plane=plane, before=before)
     finally:
         lab.down(folder / "lab")
@@ -83,9 +86,13 @@ def scene(folder: Path, names: Sequence[str], *, options: Sequence[str] = ()) ->
 def populate(host: Host) -> None:
     """Two services and a volume with data; dpkg's log starts afresh."""
     apps.load(host, apps.App(reference="shop:1"))
-    for number in (1, 2):
-        host.docker("run", "--detach", f"--name=shop-{number}", "--restart=unless-stopped", "shop:1")
-    host.docker("volume", "create", "shop-data")
+    host.run_all(
+        *(
+            ("docker", "run", "--detach", f"--name=shop-{number}", "--restart=unless-stopped", "shop:1")
+            for number in (1, 2)
+        ),
+        ("docker", "volume", "create", "shop-data"),
+    )
     observed.forget_history(host)
 
 

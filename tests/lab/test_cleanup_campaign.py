@@ -52,7 +52,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     fleet = lab.up(NAMES, folder / "lab", data_root_mib=768)
     try:
         hosts = {host.name: host for host in fleet.hosts}
-        seeded = {name: garbage.seed(host) for name, host in hosts.items()}
+        seeded = garbage.seed_all(fleet.hosts)
         inventory = agent.inventory(fleet, folder / "inventory.yaml", agents=("edge-1",))
         with control_plane(folder, inventory, listen=agent.gateway_address(fleet)) as plane:
             agent.install(hosts["edge-1"], plane, folder / "wheels")
