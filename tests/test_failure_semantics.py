@@ -65,6 +65,7 @@ CASES = (
     "a container dies in the soak",
     "the pause between waves is longer than the soak",
     "the host was unhealthy before: judged by its change",
+    "restarts and an engine that is away are judged over several readings",
     "a failure during a pause is still seen",
     "gate, window, switch and quarantine are looked at again right before a host starts",
     "a gate before a host: asked when it has a slot, and the others go on",

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from orchestrator.campaign.campaign import Notice, Stop
 from orchestrator.campaign.control import Found
 from orchestrator.campaign.gate import Verdict
+from orchestrator.campaign.pulse import Restarted
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.vitals import Vital
 from tasks.result import HostResult
@@ -111,6 +112,8 @@ class HostRead:
     host: str
     number: int
     vitals: tuple[Vital, ...] = ()
+    #: containers that were restarted; None = it did not tell
+    restarted: tuple[Restarted, ...] | None = None
     #: why nothing is known; "" when something is
     problem: str = ""
 

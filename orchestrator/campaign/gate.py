@@ -138,6 +138,8 @@ class GateState:
     #: hosts with bad news, and hosts that could not tell, each with what it said
     sick: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    #: hosts whose engine has not answered for a short time only: it is asked again soon, and no limit counts it
+    brief: tuple[str, ...] = ()
     #: of moment host: the host that waits for it; "" = what it came to for all hosts of the wave so far
     host: str = ""
 

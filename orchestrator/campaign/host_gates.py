@@ -10,12 +10,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.events import AskGate, HostRead, JudgeGate
-from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Verdict
+from orchestrator.campaign.events import AskGate, JudgeGate
+from orchestrator.campaign.gate import HOST_KINDS, Gate, GateState, Moment, Verdict
 from orchestrator.campaign.gates import settled, with_answer, with_state
-from orchestrator.campaign.needed_gates import BASELINE, gate_deadline, state_of
+from orchestrator.campaign.needed_gates import BASELINE, state_of
 from orchestrator.campaign.states import HostState
-from orchestrator.campaign.vitals import bad_news, unknown
 
 #: hosts named in one answer
 _SHOWN = 5
@@ -29,7 +28,7 @@ def begun(campaign: Campaign, action: AskGate) -> Campaign:
         return campaign
     number = campaign.questions + 1
     hosts = (action.host,) if action.host else concerned(campaign, gate, action.wave)
-    asked = replace(state, number=number, hosts=len(hosts), waiting=hosts, sick=(), unsure=())
+    asked = replace(state, number=number, hosts=len(hosts), waiting=hosts, sick=(), unsure=(), brief=())
     return with_state(replace(campaign, questions=number), asked)
 
 
@@ -38,35 +37,16 @@ def concerned(campaign: Campaign, gate: Gate, wave: int) -> tuple[str, ...]:
     return tuple(run.host.name for run in campaign.runs if run.wave and _concerns(gate, wave, run))
 
 
-def read(campaign: Campaign, event: HostRead, now: datetime) -> Campaign:
-    """The campaign after what a host said; late, repeated and unasked readings change nothing."""
-    state = next((item for item in campaign.gates if item.number and item.number == event.number), None)
-    gate = None if state is None else gate_named(campaign, state.gate)
-    if state is None or gate is None or state.answered_at is not None or event.host not in state.waiting:
-        return campaign
-    left = replace(state, waiting=tuple(name for name in state.waiting if name != event.host))
-    if now > gate_deadline(gate, state):
-        return campaign
-    if state.wave == BASELINE:
-        return _with_vitals(with_state(campaign, left), event)
-    run = campaign.run_of(event.host)
-    before = run.vitals if run is not None and gate.kind is GateKind.DELTA else None
-    bad = ", ".join(bad_news(event.vitals, before, warnings=gate.warnings))
-    dark = event.problem or ", ".join(unknown(event.vitals, before))
-    if bad:
-        left = replace(left, sick=(*state.sick, f"{event.host}: {bad}"))
-    elif dark:
-        left = replace(left, unsure=(*state.unsure, f"{event.host}: {dark}"))
-    return with_state(campaign, left)
-
-
 def judged(campaign: Campaign, action: JudgeGate, now: datetime) -> Campaign:
     """The campaign in which what hosts said, and who said nothing in time, has become one answer."""
     state = state_of(campaign, action.gate, action.wave, action.host)
     if state is None or state.answered_at is not None:
         return campaign
     verdict, detail = _verdict(state)
-    return with_answer(campaign, replace(settled(state, verdict, detail, now), waiting=()))
+    after = replace(settled(state, verdict, detail, now), waiting=())
+    if verdict is Verdict.ERROR and _only_brief(state):
+        after = replace(after, errors=state.errors)
+    return with_answer(campaign, after)
 
 
 def gate_named(campaign: Campaign, name: str) -> Gate | None:
@@ -93,7 +73,7 @@ def _verdict(state: GateState) -> tuple[Verdict, str]:
         )
     if state.sick:
         return Verdict.FAIL, f"{len(state.sick)} of {state.hosts} hosts: {_some(state.sick)}"
-    dark = (*state.unsure, *silent)
+    dark = (*state.unsure, *silent, *state.brief)
     if dark:
         return Verdict.ERROR, f"{len(dark)} of {state.hosts} hosts: {_some(dark)}"
     return (
@@ -102,16 +82,11 @@ def _verdict(state: GateState) -> tuple[Verdict, str]:
     )
 
 
+def _only_brief(state: GateState) -> bool:
+    """Whether engines that may be back in a moment are all that keeps it from passing: that is no error yet."""
+    return bool(state.brief) and not (state.sick or state.unsure or state.waiting)
+
+
 def _some(items: tuple[str, ...]) -> str:
     more = f"; and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
     return "; ".join(items[:_SHOWN]) + more
-
-
-def _with_vitals(campaign: Campaign, event: HostRead) -> Campaign:
-    if event.problem:
-        state = next(item for item in campaign.gates if item.number == event.number)
-        return with_state(campaign, replace(state, unsure=(*state.unsure, event.host)))
-    runs = tuple(
-        replace(run, vitals=event.vitals) if run.host.name == event.host else run for run in campaign.runs
-    )
-    return replace(campaign, runs=runs)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from orchestrator.campaign.approval import person
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Override, Verdict
+from orchestrator.campaign.pulse import ENGINE_DOWN_S
 from orchestrator.campaign.states import FINAL_HOST, CampaignState
 from orchestrator.campaign.stop_rules import stopped
 
@@ -80,7 +81,11 @@ class NeededGate:
             return state.asked_at + self._patience
         if self.since is not None and state.verdict is Verdict.PASS and state.asked_at < self.since:
             return now
-        return state.asked_at + timedelta(seconds=self.gate.every_s)
+        again = state.asked_at + timedelta(seconds=self.gate.every_s)
+        if state.brief and state.answered_at is not None:
+            # the next reading tells whether it has been down for too long
+            return min(again, state.answered_at + timedelta(seconds=ENGINE_DOWN_S))
+        return again
 
     @property
     def text(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,8 +25,8 @@ from orchestrator.campaign.events import (
     SkipAsked,
     Started,
 )
+from orchestrator.campaign.gate_readings import read_all
 from orchestrator.campaign.gates import answered
-from orchestrator.campaign.host_gates import read
 from orchestrator.campaign.operators import ask
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 
@@ -60,14 +60,22 @@ def observe_all(campaign: Campaign, events: Iterable[Event], now: datetime) -> C
             if after.state not in FINAL_CAMPAIGN:
                 after, batch = answered(_on_hosts(after, batch, now), event, now), []
         elif isinstance(event, HostRead):
-            if after.state not in FINAL_CAMPAIGN:
-                after, batch = read(_on_hosts(after, batch, now), event, now), []
+            after, batch = observe_readings(_on_hosts(after, batch, now), (event,), now)[0], []
         elif isinstance(event, ControlAnswered):
             if after.state not in FINAL_CAMPAIGN:
                 after = shared_cause.answered(after, event, now)
         else:
             batch.append(event)
     return _on_hosts(after, batch, now)
+
+
+def observe_readings(
+    campaign: Campaign, events: Sequence[HostRead], now: datetime
+) -> tuple[Campaign, tuple[bool, ...]]:
+    """The campaign after these readings, and which of them changed it; one pass over the hosts for all of them."""
+    if campaign.state in FINAL_CAMPAIGN:
+        return campaign, (False,) * len(events)
+    return read_all(campaign, events, now)
 
 
 def _on_hosts(campaign: Campaign, events: list[HostEvent], now: datetime) -> Campaign:

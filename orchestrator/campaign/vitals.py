@@ -5,16 +5,28 @@ What a host says is data of strangers: whatever is not of this form counts as no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from orchestrator.campaign.pulse import RESTARTS_CRIT, RESTARTS_WARN, Pulse, Restarted, restarts_lately
 from tasks.result import HostResult, Outcome
 
 #: procedure that reads a host, and those of its checks that tell of trouble (the runbook's alerts)
 PROCEDURE: Final = "health.check"
 CHECKS: Final = ("service", "start_limit", "daemon", "disk", "unhealthy", "restarting", "dead")
+
+#: those that tell whether the engine answers
+ENGINE: Final = frozenset({"service", "daemon"})
+#: judged over several readings
+RESTARTS: Final = "restarts"
+
+_CONTAINER = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
+#: restarted containers taken from one reading
+_MOST = 1000
 
 #: points by which a disk that was full before may fill further before that is a change for the worse
 _GROWTH: Final[Mapping[str, float]] = {"disk": 5.0}
@@ -61,15 +73,23 @@ def vitals_of(result: HostResult) -> tuple[tuple[Vital, ...], str]:
     missing = [name for name in CHECKS if name not in found]
     if missing:
         return (), f"its health check did not tell {missing[0]}"
+    if restarted_of(result) is None:
+        found[RESTARTS] = Vital(check=RESTARTS, level=Level.UNKNOWN)
     return tuple(found.values()), ""
 
 
-def bad_news(vitals: Iterable[Vital], before: Iterable[Vital] | None, *, warnings: bool) -> Iterator[str]:
+def bad_news(
+    vitals: Iterable[Vital],
+    before: Iterable[Vital] | None,
+    *,
+    warnings: bool,
+    leave_out: frozenset[str] = frozenset(),
+) -> Iterator[str]:
     """Checks that are critical (with `warnings`: or a warning); with a reading of before, only what got worse."""
     least = _BAD.index(Level.WARNING if warnings else Level.CRITICAL)
     known = {item.check: item for item in before or ()}
     for item in vitals:
-        if item.level is Level.UNKNOWN or _BAD.index(item.level) < least:
+        if item.check in leave_out or item.level is Level.UNKNOWN or _BAD.index(item.level) < least:
             continue
         old = known.get(item.check)
         if old is None or _worse(item, old):
@@ -81,6 +101,44 @@ def unknown(vitals: Iterable[Vital], before: Iterable[Vital] | None) -> tuple[st
     """Checks that could not be told, and could before."""
     dark = {item.check for item in before or () if item.level is Level.UNKNOWN}
     return tuple(item.check for item in vitals if item.level is Level.UNKNOWN and item.check not in dark)
+
+
+def engine_down(vitals: Iterable[Vital]) -> bool | None:
+    """Whether the engine does not answer; None when it could not be told."""
+    levels = {item.level for item in vitals if item.check in ENGINE}
+    if Level.CRITICAL in levels:
+        return True
+    return None if Level.UNKNOWN in levels or not levels else False
+
+
+def restarts(pulse: Pulse, now: datetime) -> tuple[Vital, ...]:
+    """How often containers were restarted lately, judged by the runbook; () after one reading."""
+    count = restarts_lately(pulse, now)
+    if count is None:
+        return ()
+    level = Level.CRITICAL if count > RESTARTS_CRIT else Level.WARNING if count > RESTARTS_WARN else Level.OK
+    return (Vital(check=RESTARTS, level=level, value=count),)
+
+
+def restarted_of(result: HostResult) -> tuple[Restarted, ...] | None:
+    """Containers this reading says were restarted; None when it does not tell, or tells nonsense."""
+    told = result.data.get("restarts")
+    if not isinstance(told, list):
+        return None
+    found = tuple(_restarted(item) for item in told[:_MOST])
+    return None if None in found else tuple(item for item in found if item is not None)
+
+
+def _restarted(item: Any) -> Restarted | None:
+    if not isinstance(item, Mapping):
+        return None
+    container, started_at = item.get("id"), item.get("started_at")
+    count = _number(item.get("count"))
+    if not isinstance(container, str) or not _CONTAINER.fullmatch(container):
+        return None
+    if not isinstance(started_at, str) or count is None or count < 1:
+        return None
+    return Restarted(container=container[:12], count=int(count), started_at=started_at[:40])
 
 
 def _worse(now: Vital, old: Vital) -> bool:

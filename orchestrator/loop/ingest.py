@@ -18,7 +18,7 @@ from orchestrator.campaign.events import (
     Rechecked,
     StopHeard,
 )
-from orchestrator.campaign.vitals import vitals_of
+from orchestrator.campaign.vitals import restarted_of, vitals_of
 from orchestrator.loop.orders import PLANNING_ATTEMPT, look_epoch, reads_for_gate
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
@@ -102,8 +102,12 @@ def reading_of(report: Report) -> Event | Ignored:
         return Ignored(reason="the attempt is another host's")
     if report.kind not in {ReportKind.RESULT, ReportKind.REFUSED}:
         return Ignored(reason="not an answer yet")
-    vitals, problem = vitals_of(_result(report))
-    return HostRead(host=report.host, number=report.epoch, vitals=vitals, problem=problem)
+    result = _result(report)
+    vitals, problem = vitals_of(result)
+    restarted = None if problem else restarted_of(result)
+    return HostRead(
+        host=report.host, number=report.epoch, vitals=vitals, restarted=restarted, problem=problem
+    )
 
 
 def _attempt(report: Report, run: HostRun | None) -> Attempt | Ignored:

@@ -32,7 +32,7 @@ from orchestrator.campaign.events import (
     StopAttempt,
     WakeAt,
 )
-from orchestrator.campaign.observe import observe, observe_all
+from orchestrator.campaign.observe import observe, observe_all, observe_readings
 from orchestrator.campaign.quarantine import Quarantine, one_line
 from orchestrator.campaign.record import record
 from orchestrator.campaign.shared_cause import open_look
@@ -174,9 +174,11 @@ def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
 
 def _observe_controls(turn: Turn, events: Sequence[Event]) -> set[int]:
     """Take in what hosts said that were only read; gives the identities of the answers that changed something."""
-    effective: set[int] = set()
+    reads = [event for event in events if isinstance(event, HostRead)]
+    turn.after, taken = observe_readings(turn.after, reads, turn.now)
+    effective = {id(event) for event, changed in zip(reads, taken, strict=True) if changed}
     for event in events:
-        if isinstance(event, ControlAnswered | HostRead):
+        if isinstance(event, ControlAnswered):
             before, turn.after = turn.after, observe(turn.after, event, turn.now)
             if turn.after is not before:
                 effective.add(id(event))

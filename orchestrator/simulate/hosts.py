@@ -102,7 +102,7 @@ class SimHost:
         """How well it says it is; a change that broke it is seen in its containers."""
         broken = {"unhealthy": "CRITICAL"} if not self.sound else {}
         checks = [{"name": name, "level": broken.get(name, "OK"), "value": 0} for name in CHECKS]
-        return HostResult(outcome=Outcome.OK, data={"checks": checks})
+        return HostResult(outcome=Outcome.OK, data={"checks": checks, "restarts": []})
 
     def _known(self, order: Order, entry: Entry) -> tuple[Report, Entry | None]:
         if entry.result is not None:

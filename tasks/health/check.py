@@ -20,6 +20,8 @@ _SEVERITY = {
     Level.UNKNOWN: Severity.WARNING,
     Level.CRITICAL: Severity.ERROR,
 }
+#: containers named as restarted; more of them are more than critical long before
+MOST_RESTARTS = 100
 _CODES = {Level.WARNING: "W_HEALTH", Level.UNKNOWN: "W_HEALTH_UNKNOWN", Level.CRITICAL: "E_HEALTH"}
 
 
@@ -117,9 +119,24 @@ def health_data(facts: HealthFacts, checks: tuple[Check, ...], level: Level) -> 
         "unhealthy": sorted(
             item.name for item in seen if item.state == "running" and item.health == "unhealthy"
         ),
+        "restarts": _restarts(facts),
         "latency_ms": dict(facts.latency_ms),
         "summary": f"{level}: {bad[0].name} {_said(bad[0])}" if bad else f"{level}: {len(checks)} checks",
     }
+
+
+def _restarts(facts: HealthFacts) -> list[dict[str, Any]] | None:
+    """Containers that were restarted by their policy, the worst first; None when not all could be looked at."""
+    if facts.containers is None or any(item.restarts is None for item in facts.containers):
+        return None
+    again = sorted(
+        (item for item in facts.containers if item.restarts),
+        key=lambda item: (-(item.restarts or 0), item.id),
+    )
+    return [
+        {"id": item.id, "name": item.name, "count": item.restarts, "started_at": item.started_at}
+        for item in again[:MOST_RESTARTS]
+    ]
 
 
 def _said(check: Check) -> str:

@@ -39,6 +39,10 @@ class Seen(Record):
     health: str = ""
     #: None when it was not inspected
     oom_killed: bool | None = None
+    #: times its policy restarted it since it was made, or started by hand; None when it was not inspected
+    restarts: int | None = None
+    #: start of its last run, as the engine writes it
+    started_at: str = ""
 
 
 class HealthFacts(Facts):
@@ -162,12 +166,19 @@ class Readings:
             self._problem("oom", "E_TIMEOUT", text)
             return seen
         try:
-            state = engine.container(seen.id).get("State") or {}
+            page = engine.container(seen.id)
         except EngineError as error:
-            if error.status != 404:  # gone meanwhile is no news
-                self._problem("oom", error.code, error.message)
+            if error.status == 404:  # gone meanwhile is no news
+                return seen.model_copy(update={"restarts": 0})
+            self._problem("oom", error.code, error.message)
             return seen
-        return seen.model_copy(update={"oom_killed": bool(state.get("OOMKilled"))})
+        state = page.get("State") or {}
+        looked = {
+            "oom_killed": bool(state.get("OOMKilled")),
+            "restarts": int(page.get("RestartCount") or 0),
+            "started_at": str(state.get("StartedAt") or ""),
+        }
+        return seen.model_copy(update=looked)
 
     def _file_systems(self, root: str) -> tuple[FileSystem, ...]:
         wait = min(_COMMAND_S, self._left())

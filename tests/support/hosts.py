@@ -36,7 +36,7 @@ def undone(*, changed: bool = True) -> HostResult:
 def healthy(**levels: str) -> HostResult:
     """What a host says of its health: every check OK but for those that are named."""
     checks = [{"name": name, "level": levels.get(name, "OK"), "value": 1} for name in CHECKS]
-    return HostResult(outcome=Outcome.OK, data={"checks": checks})
+    return HostResult(outcome=Outcome.OK, data={"checks": checks, "restarts": []})
 
 
 def report(order: Order, kind: ReportKind, result: HostResult | None = None, *, seq: int = 0) -> Report:

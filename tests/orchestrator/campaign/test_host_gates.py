@@ -123,7 +123,7 @@ def test_one_sick_host_is_a_fail_although_another_says_nothing() -> None:
     world = gated(GateKind.HEALTH, Moment.WAVE, waves="all")
     world.run()
     state = asked(world, 1)
-    world.see(HostRead(host="h2", number=state.number, vitals=vitals(daemon=("CRITICAL", 0.0))))
+    world.see(HostRead(host="h2", number=state.number, vitals=vitals(dead=("CRITICAL", 3.0))))
     assert world.run() == (), "the other one may answer still"
     world.run(seconds=45)
     assert world.state() is CampaignState.HALTED
@@ -184,7 +184,7 @@ def test_a_host_without_a_reading_of_before_is_judged_as_it_is() -> None:
 def test_an_override_lets_sick_hosts_pass_and_reads_them_no_more() -> None:
     world = gated(GateKind.HEALTH, Moment.WAVE, failures=5)
     world.run()
-    say(world, 1, daemon=("CRITICAL", 0.0))
+    say(world, 1, unhealthy=("CRITICAL", 3.0))
     world.see(OverrideAsked(gate="gate-1", wave=1, by="ann", reason="that is what we repair"))
     done = world.run(seconds=60)
     assert not any(isinstance(action, AskGate) for action in done)

@@ -351,3 +351,20 @@ def test_a_wrong_parameter_is_refused_by_its_name(values: dict[str, Any], says: 
     with pytest.raises(BadInput) as caught:
         parse_params(PROCEDURE, values)
     assert says in caught.value.message
+
+
+def test_containers_that_were_restarted_are_told_the_worst_first() -> None:
+    engine = engine_with(running("a", restarts=2), running("b"), running("c", restarts=7))
+    told = check(make_host(engine)).data["restarts"]
+    assert [(item["name"], item["count"]) for item in told] == [("c", 7), ("a", 2)]
+    assert all(item["started_at"] and len(item["id"]) >= 12 for item in told)
+
+
+def test_restarts_that_could_not_all_be_counted_are_not_told() -> None:
+    assert (
+        check(make_host(engine_with(running("a", restarts=2), failures={"container": HANGS}))).data[
+            "restarts"
+        ]
+        is None
+    )
+    assert check(make_host(engine_with(failures={"ping": DOWN}))).data["restarts"] is None
