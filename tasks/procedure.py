@@ -11,13 +11,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.connection import Connection
 from tasks.model import Kind, Protect, UndoClass
 from tasks.result import Finding, StepResult
+
+if TYPE_CHECKING:
+    from tasks.running_set import RunningContainer
 
 
 class Record(BaseModel):
@@ -32,6 +35,11 @@ class Facts(Record):
     Facts taken before the first change are kept in the host's journal: they are the snapshot an undo returns
     to.
     """
+
+    @property
+    def running_set(self) -> tuple[RunningContainer, ...] | None:
+        """The containers that ran then; None when these facts do not tell."""
+        return None
 
 
 class Params(BaseModel):

@@ -47,7 +47,7 @@ class Order(Record):
     digest: str | None = None
     #: machine-id seen at planning; another one is refused (E_HOST_IDENTITY); None on first contact
     machine_id: str | None = None
-    #: the attempt whose snapshot an UNDO returns to
+    #: the attempt whose snapshot an UNDO returns to, and that a reading for a gate compares with
     undo_of: str | None = None
     #: in PLAN mode: the attempt that was proven right here before; while it still is, nothing is to be done
     proven_by: str | None = None

@@ -65,6 +65,8 @@ CASES = (
     "a container dies in the soak",
     "the pause between waves is longer than the soak",
     "the host was unhealthy before: judged by its change",
+    "containers that ran before are missing, or new ones run",
+    "running containers: no data, no answer, flapping, stale, no snapshot",
     "restarts and an engine that is away are judged over several readings",
     "a failure during a pause is still seen",
     "gate, window, switch and quarantine are looked at again right before a host starts",

@@ -23,6 +23,7 @@ from tasks.result import Finding, HostResult, Outcome, Severity, StepResult, Ste
 from tasks.wire import Order
 from workers import outcome
 from workers.approval import allowed, drifted, refuse_other_digest
+from workers.comparing import ran_before
 from workers.effects import Effects
 from workers.host_record import Entry, EntryKind, HostRecord
 from workers.journal import HostPaths, Journal
@@ -76,9 +77,11 @@ class Attempt:
     # -- reading only --------------------------------------------------------------------------------------
 
     def read_only(self) -> HostResult:
-        """Run a read-only procedure: gather and judge."""
-        facts = self._gather(None)
-        return outcome.read(self._procedure.verify(facts, facts, self._params, ()))
+        """Run a read-only procedure: gather and judge, against what was before an attempt where it is asked for."""
+        of = self.order.undo_of
+        before = None if of is None else ran_before(self._connection, self._paths, of)
+        facts = self._gather(before)
+        return outcome.read(self._procedure.verify(before or facts, facts, self._params, ()))
 
     def plan(self) -> HostResult:
         """Say what would be done now."""

@@ -152,6 +152,8 @@ class HostRun:
     error: HostError | None = None
     #: how well it was before the first wave; None = it was not read
     vitals: tuple[Vital, ...] | None = None
+    #: the containers that ran before the first wave (campaign.running_set); None = it was not read
+    running: tuple[str, ...] | None = None
     #: what is remembered from reading to reading; None = it was not read
     pulse: Pulse | None = None
     #: why skipped, cancelled or excluded

@@ -10,6 +10,7 @@ from orchestrator.campaign.campaign import Notice, Stop
 from orchestrator.campaign.control import Found
 from orchestrator.campaign.gate import Verdict
 from orchestrator.campaign.pulse import Restarted
+from orchestrator.campaign.running_set import RunningSaid
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.vitals import Vital
 from tasks.result import HostResult
@@ -112,6 +113,8 @@ class HostRead:
     host: str
     number: int
     vitals: tuple[Vital, ...] = ()
+    #: which containers run, of a gate that asks for them; None = it did not tell
+    running: RunningSaid | None = None
     #: containers that were restarted; None = it did not tell
     restarted: tuple[Restarted, ...] | None = None
     #: why nothing is known; "" when something is

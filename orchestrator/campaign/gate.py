@@ -19,10 +19,14 @@ class GateKind(StrEnum):
     HEALTH = "health"
     #: likewise, compared with what they said before the first wave
     DELTA = "delta"
+    #: hosts, by the containers that run, compared with those that ran before their change
+    RUNNING_SET = "running-set"
 
 
 #: kinds that the hosts concerned answer themselves
-HOST_KINDS = frozenset({GateKind.HEALTH, GateKind.DELTA})
+HOST_KINDS = frozenset({GateKind.HEALTH, GateKind.DELTA, GateKind.RUNNING_SET})
+#: those that compare with a reading of all hosts before the first wave
+BASELINE_KINDS = frozenset({GateKind.DELTA, GateKind.RUNNING_SET})
 
 
 class Moment(StrEnum):
@@ -88,7 +92,7 @@ class Gate:
     #: passes in a row that open it
     passes: int = 1
     action: GateAction = GateAction.HALT
-    #: of health and delta: a warning is bad news too, not only what is critical
+    #: of health and delta: a warning is bad news too, not only what is critical; of running-set: a new container is
     warnings: bool = False
     #: before or after these waves, or before hosts of these waves, only; () = all
     waves: tuple[int, ...] = ()
@@ -116,7 +120,7 @@ class GateState:
     """How one gate stands for one wave."""
 
     gate: str
-    #: the wave it opens or follows; 0 for the campaign and the background, -1 for the baseline of a delta gate
+    #: the wave it opens or follows; 0 for the campaign and the background, -1 for the baseline of a gate that compares
     wave: int
     asked_at: datetime
     #: None while the answer to the last question is awaited
@@ -140,6 +144,8 @@ class GateState:
     unsure: tuple[str, ...] = ()
     #: hosts whose engine has not answered for a short time only: it is asked again soon, and no limit counts it
     brief: tuple[str, ...] = ()
+    #: hosts that are well with something to tell
+    notes: tuple[str, ...] = ()
     #: of moment host: the host that waits for it; "" = what it came to for all hosts of the wave so far
     host: str = ""
 

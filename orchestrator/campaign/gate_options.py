@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from orchestrator.campaign.gate import HOST_KINDS, GateKind, Moment
+from orchestrator.campaign.gate import BASELINE_KINDS, HOST_KINDS, GateKind, Moment
 
 #: options it cannot do without
 NEEDS: Final[Mapping[GateKind, tuple[str, ...]]] = {
@@ -15,6 +15,7 @@ NEEDS: Final[Mapping[GateKind, tuple[str, ...]]] = {
     GateKind.HUMAN: ("group",),
     GateKind.HEALTH: (),
     GateKind.DELTA: (),
+    GateKind.RUNNING_SET: (),
 }
 
 #: what a question of moment host may say of its host, and what it may not say at any other moment
@@ -45,7 +46,7 @@ MOMENTS_OF: Final[Mapping[GateKind, tuple[Moment, ...]]] = {
     **dict.fromkeys(_ASKED, (*_ALWAYS, Moment.HOST, Moment.BACKGROUND)),
     GateKind.HUMAN: _ALWAYS,
     # before the campaign there is nothing to compare with
-    GateKind.DELTA: (Moment.WAVE, Moment.HOST, Moment.AFTER_WAVE, Moment.BACKGROUND),
+    **dict.fromkeys(BASELINE_KINDS, (Moment.WAVE, Moment.HOST, Moment.AFTER_WAVE, Moment.BACKGROUND)),
 }
 
 #: seconds between two questions, and for one answer, unless said otherwise: hosts take longer than servers

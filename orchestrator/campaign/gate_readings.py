@@ -16,6 +16,7 @@ from orchestrator.campaign.gate import Gate, GateKind, GateState
 from orchestrator.campaign.gates import with_state
 from orchestrator.campaign.needed_gates import BASELINE, PATIENCE_S, gate_deadline
 from orchestrator.campaign.pulse import ENGINE_DOWN_S, WINDOW_S, Pulse, felt
+from orchestrator.campaign.running_set import RunningSaid, changes, some
 from orchestrator.campaign.vitals import ENGINE, Vital, bad_news, engine_down, restarts, unknown
 
 
@@ -26,6 +27,8 @@ class News:
     sick: str = ""
     unsure: str = ""
     brief: str = ""
+    #: it is well, and this is worth telling
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class _Question:
     sick: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     brief: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def take(self, host: str, news: News) -> None:
         """Remember this."""
@@ -47,6 +51,8 @@ class _Question:
             self.unsure.append(f"{host}: {news.unsure}")
         elif news.brief:
             self.brief.append(f"{host}: {news.brief}")
+        elif news.note:
+            self.notes.append(f"{host}: {news.note}")
 
     @property
     def after(self) -> GateState:
@@ -57,6 +63,7 @@ class _Question:
             sick=(*self.state.sick, *self.sick),
             unsure=(*self.state.unsure, *self.unsure),
             brief=(*self.state.brief, *self.brief),
+            notes=(*self.state.notes, *self.notes),
         )
 
 
@@ -109,14 +116,21 @@ def _take(question: _Question, run: HostRun, event: HostRead, now: datetime) -> 
     if question.state.wave != BASELINE:
         question.take(event.host, news(question.gate, after, event, now))
         return after
-    if event.problem:
+    if event.problem or not _told(question.gate, event):
         question.unsure.append(event.host)
         return after
+    if event.running is not None:
+        return replace(after, running=event.running.running)
     return replace(after, vitals=event.vitals)
 
 
+def _told(gate: Gate, event: HostRead) -> bool:
+    """Whether the host told what this gate asks for."""
+    return event.running is not None if gate.kind is GateKind.RUNNING_SET else bool(event.vitals)
+
+
 def _pulse(gate: Gate, run: HostRun, event: HostRead, now: datetime) -> Pulse | None:
-    if event.problem:
+    if event.problem or not event.vitals:
         return run.pulse
     # as long as the next question may take to be answered, readings follow each other
     patience_s = max(WINDOW_S, gate.every_s + gate.timeout_s + PATIENCE_S)
@@ -126,8 +140,10 @@ def _pulse(gate: Gate, run: HostRun, event: HostRead, now: datetime) -> Pulse | 
 
 def news(gate: Gate, run: HostRun, event: HostRead, now: datetime) -> News:
     """What this reading of a host comes to for this gate; `run` remembers it already."""
-    if event.problem:
-        return News(unsure=event.problem)
+    if event.problem or not _told(gate, event):
+        return News(unsure=event.problem or "it did not tell what was asked")
+    if event.running is not None:
+        return _running(gate, run, event.running)
     before = run.vitals if gate.kind is GateKind.DELTA else None
     vitals = (*event.vitals, *(() if run.pulse is None else restarts(run.pulse, now)))
     down_s = run.pulse.down_s if run.pulse is not None else 0.0
@@ -139,6 +155,18 @@ def news(gate: Gate, run: HostRun, event: HostRead, now: datetime) -> News:
         limit = words(ENGINE_DOWN_S)
         return News(brief=f"{away} for {down_s:.0f}s so far, tolerated for {limit}")
     return News(unsure=", ".join(unknown(event.vitals, before)))
+
+
+def _running(gate: Gate, run: HostRun, said: RunningSaid) -> News:
+    """A container that ran before must run; a new one is told, and fails only where warnings do."""
+    found = changes(said, run.running)
+    if found is None:
+        return News(unsure="its containers were not read before the first wave")
+    missing, extra = found
+    new = f"new: {some(extra)}" if extra else ""
+    if missing:
+        return News(sick="; ".join(filter(None, (f"missing: {some(missing)}", new))))
+    return News(sick=new) if gate.warnings else News(note=new)
 
 
 def _bad(

@@ -142,6 +142,9 @@ def _overridden(item: Override, now: datetime) -> str:
 
 
 def _target(gate: Gate) -> str:
+    if gate.kind is GateKind.RUNNING_SET:
+        new = " or a new one runs" if gate.warnings else ""
+        return f"{_WHOSE[gate.at]} which containers run (fails when one that ran before is missing{new})"
     if gate.kind in HOST_KINDS:
         least = "warning" if gate.warnings else "critical"
         change = " and worse than before the first wave" if gate.kind is GateKind.DELTA else ""

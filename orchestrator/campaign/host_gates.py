@@ -11,7 +11,7 @@ from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.events import AskGate, JudgeGate
-from orchestrator.campaign.gate import HOST_KINDS, Gate, GateState, Moment, Verdict
+from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Verdict
 from orchestrator.campaign.gates import settled, with_answer, with_state
 from orchestrator.campaign.needed_gates import BASELINE, state_of
 from orchestrator.campaign.states import HostState
@@ -28,7 +28,9 @@ def begun(campaign: Campaign, action: AskGate) -> Campaign:
         return campaign
     number = campaign.questions + 1
     hosts = (action.host,) if action.host else concerned(campaign, gate, action.wave)
-    asked = replace(state, number=number, hosts=len(hosts), waiting=hosts, sick=(), unsure=(), brief=())
+    asked = replace(
+        state, number=number, hosts=len(hosts), waiting=hosts, sick=(), unsure=(), brief=(), notes=()
+    )
     return with_state(replace(campaign, questions=number), asked)
 
 
@@ -59,9 +61,11 @@ def _concerns(gate: Gate, wave: int, run: HostRun) -> bool:
         return run.state is HostState.PENDING
     if gate.at is Moment.WAVE:
         return run.wave == wave and run.state is HostState.PENDING
+    # hosts that were right already run what they ran before
+    same = gate.kind is GateKind.RUNNING_SET and run.state is HostState.ALREADY_RIGHT
     if gate.at is Moment.AFTER_WAVE:
-        return run.wave == wave and run.state is HostState.SUCCEEDED
-    return run.state in {HostState.SUCCEEDED, HostState.SOAKING}
+        return run.wave == wave and (same or run.state is HostState.SUCCEEDED)
+    return same or run.state in {HostState.SUCCEEDED, HostState.SOAKING}
 
 
 def _verdict(state: GateState) -> tuple[Verdict, str]:
@@ -76,10 +80,10 @@ def _verdict(state: GateState) -> tuple[Verdict, str]:
     dark = (*state.unsure, *silent, *state.brief)
     if dark:
         return Verdict.ERROR, f"{len(dark)} of {state.hosts} hosts: {_some(dark)}"
-    return (
-        Verdict.PASS,
-        f"hosts that are well: {state.hosts}" if state.hosts else "there is no host to read yet",
-    )
+    if not state.hosts:
+        return Verdict.PASS, "there is no host to read yet"
+    notes = f"; {_some(state.notes)}" if state.notes else ""
+    return Verdict.PASS, f"hosts that are well: {state.hosts}{notes}"
 
 
 def _only_brief(state: GateState) -> bool:

@@ -12,7 +12,16 @@ from datetime import UTC, datetime, timedelta
 
 from orchestrator.campaign.approval import person
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Override, Verdict
+from orchestrator.campaign.gate import (
+    BASELINE_KINDS,
+    HOST_KINDS,
+    Gate,
+    GateKind,
+    GateState,
+    Moment,
+    Override,
+    Verdict,
+)
 from orchestrator.campaign.pulse import ENGINE_DOWN_S
 from orchestrator.campaign.states import FINAL_HOST, CampaignState
 from orchestrator.campaign.stop_rules import stopped
@@ -210,7 +219,7 @@ def _needed(campaign: Campaign) -> Iterator[NeededGate]:
     since = max(ended, default=None) if over else None
     last = over and wave == campaign.waves
     for gate in campaign.policy.gates:
-        if gate.kind is GateKind.DELTA and wave == 0:
+        if gate.kind in BASELINE_KINDS and wave == 0:
             yield _need(campaign, gate, BASELINE)
             baseline = state_of(campaign, gate.name, BASELINE)
             if baseline is None or baseline.answered_at is None:

@@ -18,6 +18,7 @@ from orchestrator.campaign.events import (
     Rechecked,
     StopHeard,
 )
+from orchestrator.campaign.running_set import running_of
 from orchestrator.campaign.vitals import restarted_of, vitals_of
 from orchestrator.loop.orders import PLANNING_ATTEMPT, look_epoch, reads_for_gate
 from tasks.model import Mode
@@ -103,6 +104,9 @@ def reading_of(report: Report) -> Event | Ignored:
     if report.kind not in {ReportKind.RESULT, ReportKind.REFUSED}:
         return Ignored(reason="not an answer yet")
     result = _result(report)
+    if "compared_with" in result.data:
+        running, problem = running_of(result)
+        return HostRead(host=report.host, number=report.epoch, running=running, problem=problem)
     vitals, problem = vitals_of(result)
     restarted = None if problem else restarted_of(result)
     return HostRead(

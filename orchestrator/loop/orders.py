@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from orchestrator.campaign import running_set, vitals
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.control import Look
 from orchestrator.campaign.events import AskGate
+from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.host_gates import gate_named
 from orchestrator.campaign.needed_gates import gate_deadline, state_of
-from orchestrator.campaign.vitals import CHECKS, PROCEDURE
+from orchestrator.campaign.states import HostState
 from tasks.model import Mode
 from tasks.wire import Order
 
@@ -77,9 +79,12 @@ def reading_orders(campaign: Campaign, action: AskGate, runs: Mapping[str, HostR
         return
     until = gate_deadline(asked, state)
     number = FIRST_READING + state.number % READINGS
-    params = {"include": list(CHECKS)}
+    running = asked.kind is GateKind.RUNNING_SET
     reading = replace(
-        campaign, procedure=PROCEDURE, params=params, timeout_s=(until - state.asked_at).total_seconds()
+        campaign,
+        procedure=running_set.PROCEDURE if running else vitals.PROCEDURE,
+        params={} if running else {"include": list(vitals.CHECKS)},
+        timeout_s=(until - state.asked_at).total_seconds(),
     )
     for name in state.waiting:
         question = Attempt(
@@ -87,11 +92,18 @@ def reading_orders(campaign: Campaign, action: AskGate, runs: Mapping[str, HostR
             number=number,
             epoch=state.number,
             undo=False,
-            undo_of=None,
+            undo_of=_snapshot_of(runs[name]) if running else None,
             ordered_at=state.asked_at,
             expires_at=until,
         )
         yield _sending(reading, runs[name], question, Mode.APPLY, until)
+
+
+def _snapshot_of(run: HostRun) -> str | None:
+    """The attempt whose snapshot says what ran before; None for a host that was not changed."""
+    if run.state is HostState.PENDING:
+        return None
+    return next((attempt.id for attempt in reversed(run.attempts) if not attempt.undo), None)
 
 
 def reads_for_gate(attempt: str) -> bool:

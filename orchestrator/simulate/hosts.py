@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from orchestrator.campaign.running_set import PROCEDURE
 from orchestrator.campaign.vitals import CHECKS
 from orchestrator.loop.orders import reads_for_gate
 from tasks.model import Mode
@@ -84,7 +85,8 @@ class SimHost:
         if order.mode is Mode.CHECK:
             return self.say(order, ReportKind.RESULT, self._checked(order)), None
         if reads_for_gate(order.attempt_id):
-            return self.say(order, ReportKind.RESULT, self._vitals()), None
+            said = self._running(order) if order.procedure == PROCEDURE else self._vitals()
+            return self.say(order, ReportKind.RESULT, said), None
         known = self.journal.get(order.attempt_id)
         if known is not None:
             return self._known(order, known)
@@ -103,6 +105,19 @@ class SimHost:
         broken = {"unhealthy": "CRITICAL"} if not self.sound else {}
         checks = [{"name": name, "level": broken.get(name, "OK"), "value": 0} for name in CHECKS]
         return HostResult(outcome=Outcome.OK, data={"checks": checks, "restarts": []})
+
+    def _running(self, order: Order) -> HostResult:
+        """Which containers it says run; a change that broke it has stopped the only one."""
+        web = {"id": "a" * 64, "name": "web", "image_id": f"sha256:{'b' * 64}"}
+        told = [web] if self.sound else []
+        data = {
+            "compared_with": order.undo_of or "",
+            "missing": [] if self.sound else ["web"],
+            "extra": [],
+            "count": len(told),
+            "running": [] if order.undo_of else told,
+        }
+        return HostResult(outcome=Outcome.OK, data=data)
 
     def _known(self, order: Order, entry: Entry) -> tuple[Report, Entry | None]:
         if entry.result is not None:

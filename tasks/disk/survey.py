@@ -24,6 +24,7 @@ from tasks.facts.disk import FileSystem, read_containerd_root, read_file_systems
 from tasks.facts.engine import uses_containerd_store
 from tasks.facts.units import DOCKER, SOCKET, read_units
 from tasks.procedure import Facts
+from tasks.running_set import RunningContainer
 
 _NOT_FOUND, _CONFLICT = 404, 409
 #: images of the classic builder form chains of at most 127 layers, each with its intermediate image
@@ -62,6 +63,15 @@ class DiskFacts(Facts):
     sizes_problem: str = ""
     #: file systems of the data root and, where images live there, of containerd's root
     file_systems: tuple[FileSystem, ...] = ()
+
+    @property
+    def running_set(self) -> tuple[RunningContainer, ...]:
+        """The containers that ran."""
+        return tuple(
+            RunningContainer(id=item.id, name=item.name, image_id=item.image_id)
+            for item in self.containers
+            if item.state == "running"
+        )
 
     @property
     def used_bytes(self) -> int | None:

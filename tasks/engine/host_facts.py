@@ -14,6 +14,7 @@ from tasks.facts.engine import EngineState, read_engine
 from tasks.facts.packages import Deb, Installed, read_installed, read_obtainable
 from tasks.facts.units import DOCKER, Unit, read_starts, settle
 from tasks.procedure import Facts
+from tasks.running_set import RunningContainer
 
 #: window in which systemd counts the engine's starts
 START_WINDOW_S = 60
@@ -50,6 +51,17 @@ class HostFacts(Facts):
     index_stale: bool = False
     #: units of the system's own package upgrades that are at work now
     apt_busy: tuple[str, ...] = ()
+
+    @property
+    def running_set(self) -> tuple[RunningContainer, ...] | None:
+        """The containers that ran; None when the engine did not answer."""
+        if self.engine.daemon is None:
+            return None
+        return tuple(
+            RunningContainer(id=item.id, name=item.name, image_id=item.image_id)
+            for item in self.engine.daemon.containers
+            if item.state == "running"
+        )
 
     @property
     def family(self) -> Family:

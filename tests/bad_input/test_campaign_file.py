@@ -456,7 +456,7 @@ GATES = [
     added("gates: [{kind: http, url: 'http://h', most: .inf}]", '".inf" is not a plain number'),
     added("gates: [{kind: http, url: 'http://h', least: 2, most: 1}]", "least 2 is above most 1"),
     added("gates: [{kind: http, url: 'http://h', timeout: 1h}]", 'timeout "1h"', "1s to 10m"),
-    added("gates: [{kind: running-set}]", "kind running-set at wave is not supported in this version"),
+    added("gates: [{kind: running-set, at: campaign}]", "running-set cannot be asked at campaign"),
     added(
         "gates: [{kind: human, group: sre, at: host}]", "human cannot be asked at host", "ask them for waves"
     ),

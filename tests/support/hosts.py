@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from orchestrator.campaign.running_set import PROCEDURE
 from orchestrator.campaign.vitals import CHECKS
 from orchestrator.loop.orders import reads_for_gate
 from tasks.model import Mode
@@ -37,6 +38,19 @@ def healthy(**levels: str) -> HostResult:
     """What a host says of its health: every check OK but for those that are named."""
     checks = [{"name": name, "level": levels.get(name, "OK"), "value": 1} for name in CHECKS]
     return HostResult(outcome=Outcome.OK, data={"checks": checks, "restarts": []})
+
+
+def running(order: Order, *missing: str) -> HostResult:
+    """What a host says of its containers: web runs; compared with a snapshot these are missing."""
+    web = {"id": "a" * 64, "name": "web", "image_id": f"sha256:{'b' * 64}"}
+    data = {
+        "compared_with": order.undo_of or "",
+        "missing": list(missing),
+        "extra": [],
+        "count": 1,
+        "running": [] if order.undo_of else [web],
+    }
+    return HostResult(outcome=Outcome.OK, data=data)
 
 
 def report(order: Order, kind: ReportKind, result: HostResult | None = None, *, seq: int = 0) -> Report:
@@ -86,7 +100,8 @@ class ScriptedHosts:
         if name in self.silent:
             return []
         if reads_for_gate(order.attempt_id):
-            said = self._identified(name, self.vitals.get(name, healthy()))
+            well = running(order) if order.procedure == PROCEDURE else healthy()
+            said = self._identified(name, self.vitals.get(name, well))
             return [report(order, ReportKind.ACCEPTED, seq=1), report(order, ReportKind.RESULT, said, seq=2)]
         if order.mode is Mode.CHECK:
             return [report(order, ReportKind.RESULT, self._identified(name, ok(changed=False)), seq=1)]

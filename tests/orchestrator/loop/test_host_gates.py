@@ -128,3 +128,30 @@ def test_a_question_about_a_host_survives_a_restart_and_carries_its_host(store: 
     assert control.states(own)["web-1"] == "ORDERED"
     answer = next(line for line in control.service.events(own, 0, limit=100) if line.kind == "gate-answered")
     assert answer.host == "web-1"
+
+
+def test_containers_are_compared_with_the_snapshot_of_the_attempt_once_a_host_was_changed(
+    store: Store,
+) -> None:
+    control = Control(store)
+    own = control.apply(TWO, waves="1", gates=(_gate(GateKind.RUNNING_SET, Moment.AFTER_WAVE),))
+    control.run(own, _final)
+    assert control.states(own)[""] == "COMPLETE"
+    read = [order for order in control.hosts.orders if reads_for_gate(order.attempt_id)]
+    assert {order.procedure for order in read} == {"health.running"}
+    assert [order.undo_of for order in read] == [None, None, f"{own}/web-1/1", f"{own}/web-2/1"]
+    run = control.run_of(own, "web-1")
+    assert run.running == (f"{'a' * 12} {'b' * 12} web",)
+
+
+def test_a_container_that_is_missing_after_the_change_brings_the_wave_back(store: Store) -> None:
+    gone = HostResult(
+        outcome=Outcome.OK,
+        data={"compared_with": "x", "missing": ["db"], "extra": [], "count": 0, "running": []},
+    )
+    control = Control(store, hosts=ScriptedHosts(vitals={"web-1": gone}))
+    gate = _gate(GateKind.RUNNING_SET, Moment.AFTER_WAVE, action=GateAction.ROLLBACK_WAVE)
+    own = control.apply(TWO, waves="1", gates=(gate,))
+    control.run(own, _final)
+    assert control.states(own) == {"": "ROLLED_BACK", "web-1": "ROLLED_BACK", "web-2": "CANCELLED"}
+    assert "1 of 1 hosts: web-1: missing: db" in control.service.why(own).observed
