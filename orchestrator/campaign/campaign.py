@@ -5,7 +5,7 @@ All records are frozen; time comes in as timezone-aware instants; nothing here r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -232,3 +232,8 @@ class Campaign:
     def run_of(self, host: str) -> HostRun | None:
         """The run of a host by name."""
         return next((run for run in self.runs if run.host.name == host), None)
+
+
+def runs_of(campaign: Campaign, hosts: Collection[str]) -> dict[str, HostRun]:
+    """The runs of these hosts, by name; hosts the campaign does not have are absent."""
+    return {run.host.name: run for run in campaign.runs if run.host.name in hosts} if hosts else {}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.rollout import FailureKind
@@ -15,6 +16,7 @@ _BAD_STATES = frozenset({HostState.UNKNOWN, HostState.UNREACHABLE})
 _IN_FLIGHT = frozenset({HostState.ORDERED, HostState.RUNNING, HostState.VERIFYING, HostState.UNKNOWN})
 #: their change is over; a soak may still go on
 SETTLED = FINAL_HOST | {HostState.SOAKING}
+_WAVE_AND_STATE = attrgetter("wave", "state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ def open_undo(run: HostRun) -> Attempt | None:
 
 def take_census(campaign: Campaign, now: datetime) -> Census:
     """Count and sort the hosts by what may have to be done about them."""
-    pairs: Counter[tuple[int, HostState]] = Counter()
+    pairs: Counter[tuple[int, HostState]] = Counter(map(_WAVE_AND_STATE, campaign.runs))
     flying: list[HostRun] = []
     soaking: list[HostRun] = []
     waiting: list[HostRun] = []
@@ -80,7 +82,6 @@ def take_census(campaign: Campaign, now: datetime) -> Census:
     working = max(campaign.wave, 1)
     for run in campaign.runs:
         state = run.state
-        pairs[run.wave, state] += 1
         if state is HostState.PENDING:
             if run.wave <= working:
                 pending.append(run)

@@ -38,7 +38,7 @@ from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostStat
 from orchestrator.campaign.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.watch import Timers, watch
-from tasks.model import Host, Kind
+from tasks.model import Kind
 
 #: states in which hosts are worked on
 WORKING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.ROLLING_BACK})
@@ -214,9 +214,9 @@ class _Turn:
         )
         return (*orders, *start.asks)
 
-    def _take(self, host: Host) -> bool:
+    def _take(self, run: HostRun) -> bool:
         """Use what budgets allow for one more host, if they do."""
-        return self.ledger is None or self.ledger.take(host)
+        return self.ledger is None or self.ledger.take(run)
 
     def _within_budgets(self, ready: Iterable[HostRun], room: int) -> list[HostRun]:
         """So many of them, in their order, as slots and budgets allow."""
@@ -224,7 +224,7 @@ class _Turn:
         for run in ready:
             if len(chosen) >= room:
                 break
-            if self._take(run.host):
+            if self._take(run):
                 chosen.append(run)
         return chosen
 
@@ -233,7 +233,7 @@ class _Turn:
         if self.ledger is None or run.host.name in self.alone:
             return False
         silent = {flying.host.name for flying in self.census.flying}
-        full = self.ledger.full(run.host)
+        full = self.ledger.full(run)
         return any(self.ledger.away[group] <= silent for group in full)
 
     # -- the end ---------------------------------------------------------------------------------------------

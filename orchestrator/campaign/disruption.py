@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.campaign import Campaign, HostRun, runs_of
 from orchestrator.campaign.census import open_attempt
-from orchestrator.campaign.quorum import kept_apart, services_of
+from orchestrator.campaign.quorum import keeps_apart, kept_apart, services_of
 from orchestrator.campaign.rollout import Budgets, Quorum, Share
 from orchestrator.campaign.states import HOLDS_SLOT, HostState
-from orchestrator.campaign.surroundings import CALM, Surroundings
+from orchestrator.campaign.surroundings import CALM, Away, Surroundings
 from orchestrator.campaign.waves import resolve
 from tasks.model import Host, Kind
 
@@ -36,9 +36,7 @@ class Ledger:
 
     budgets: Budgets
     quorum: Quorum
-    #: services this campaign's hosts must not be away together with others of
-    services: Mapping[str, tuple[str, ...]]
-    #: how many hosts of each group may be away
+    #: how many hosts of each group with a budget may be away
     most: Mapping[Group, int]
     #: hosts of the plan in each group
     sizes: Mapping[Group, int]
@@ -46,30 +44,45 @@ class Ledger:
     #: the limit of the fleet is that of the control plane's settings: the campaign has none, or a wider one
     set_for_all: bool = False
 
-    def full(self, host: Host) -> tuple[Group, ...]:
+    def limit(self, group: Group) -> int:
+        """How many hosts of a group may be away: of those that share a service, one."""
+        return 1 if group[0] == SERVICE else self.most[group]
+
+    def full(self, run: HostRun) -> tuple[Group, ...]:
         """The groups that have no room for this host; none for one that is away already."""
+        name = run.host.name
         return tuple(
             group
-            for group in self._groups(host.name, host.labels)
-            if host.name not in (users := self.away.get(group, set())) and len(users) >= self.most[group]
+            for group in self._groups(run)
+            if name not in (users := self.away.get(group, set())) and len(users) >= self.limit(group)
         )
 
-    def take(self, host: Host) -> bool:
+    def take(self, run: HostRun) -> bool:
         """Whether this host may be away as well; it is from now on."""
-        if self.full(host):
+        if self.full(run):
             return False
-        self.note(host.name, host.labels)
+        self.note(run)
         return True
 
-    def note(self, name: str, labels: Mapping[str, str], services: Iterable[str] = ()) -> None:
-        """This host is away; its services are also those a dry run of another campaign named."""
-        for group in self._groups(name, labels, kept_apart(services, self.quorum)):
-            self.away.setdefault(group, set()).add(name)
+    def note(self, run: HostRun) -> None:
+        """This host of the campaign is away."""
+        self._note(run.host.name, self._groups(run))
 
-    def _groups(self, name: str, labels: Mapping[str, str], services: Iterable[str] = ()) -> Iterator[Group]:
-        yield from _groups(self.budgets, labels)
-        for service in dict.fromkeys((*self.services.get(name, ()), *services)):
+    def note_other(self, item: Away, known: HostRun | None) -> None:
+        """This host is away for another campaign, or was left to a person; `known` when this campaign has it too."""
+        labels = item.labels if known is None else known.host.labels
+        mine = () if known is None else services_of(known, self.quorum)
+        services = (*mine, *kept_apart(item.services, self.quorum))
+        self._note(item.host, (*_groups(self.budgets, labels), *((SERVICE, each) for each in services)))
+
+    def _groups(self, run: HostRun) -> Iterator[Group]:
+        yield from _groups(self.budgets, run.host.labels)
+        for service in dict.fromkeys(services_of(run, self.quorum)):
             yield SERVICE, service
+
+    def _note(self, name: str, groups: Iterable[Group]) -> None:
+        for group in groups:
+            self.away.setdefault(group, set()).add(name)
 
 
 def groups_of(budgets: Budgets, host: Host) -> tuple[Group, ...]:
@@ -89,25 +102,20 @@ def keeps_budgets(campaign: Campaign, around: Surroundings = CALM) -> bool:
     """Whether it matters to this campaign who is away."""
     if campaign.kind is Kind.READ_ONLY:
         return False
-    quorum = campaign.policy.quorum
     given = campaign.policy.budgets is not None or around.fleet_budget is not None
-    return given or any(services_of(run, quorum) for run in campaign.runs)
+    return given or keeps_apart(campaign)
 
 
 def open_ledger(campaign: Campaign, around: Surroundings) -> Ledger | None:
     """What is used of this campaign's budgets and of the fleet's now; None when there is none to keep."""
-    quorum, for_all = campaign.policy.quorum, around.fleet_budget
-    if campaign.kind is Kind.READ_ONLY:
+    if not keeps_budgets(campaign, around):
         return None
-    services = {run.host.name: named for run in campaign.runs if (named := services_of(run, quorum))}
-    if campaign.policy.budgets is None and for_all is None and not services:
-        return None
+    for_all = around.fleet_budget
     budgets = campaign.policy.budgets or Budgets()
     own_fleet = budgets.fleet
     if for_all is not None and own_fleet is None:
         budgets = replace(budgets, fleet=Share(value=for_all))
-    sizes = Counter(group for run in campaign.runs for group in groups_of(budgets, run.host))
-    sizes.update((SERVICE, item) for named in services.values() for item in named)
+    sizes = _sizes(budgets, campaign)
     most = _limits(budgets, sizes)
     # of two limits of the fleet the stricter one wins; equal ones are the campaign's own
     set_for_all = for_all is not None and (own_fleet is None or for_all < most.get(FLEET, for_all))
@@ -115,39 +123,50 @@ def open_ledger(campaign: Campaign, around: Surroundings) -> Ledger | None:
         most[FLEET] = for_all
     ledger = Ledger(
         budgets=budgets,
-        quorum=quorum,
-        services=services,
+        quorum=campaign.policy.quorum,
         most=most,
         sizes=sizes,
         set_for_all=set_for_all,
     )
-    own = {run.host.name: run for run in campaign.runs}
     for run in campaign.runs:
         if _is_away(run):
-            ledger.note(run.host.name, run.host.labels)
+            ledger.note(run)
+    own = runs_of(campaign, {item.host for item in around.away})
     for item in around.away:
-        mine = own.get(item.host) if item.campaign == campaign.id else None
+        known = own.get(item.host)
+        mine = known if item.campaign == campaign.id else None
         # this campaign knows its own hosts better, but for those that were left to a person: released or not
         if mine is None or mine.state is HostState.NEEDS_HUMAN:
-            known = own.get(item.host)
-            ledger.note(item.host, known.host.labels if known is not None else item.labels, item.services)
+            ledger.note_other(item, known)
     return ledger
+
+
+def _sizes(budgets: Budgets, campaign: Campaign) -> dict[Group, int]:
+    """Hosts of the plan in each group with a budget."""
+    sizes: dict[Group, int] = {}
+    if budgets.fleet is not None and campaign.runs:
+        sizes[FLEET] = len(campaign.runs)
+    for label in dict.fromkeys(budget.label for budget in budgets.labels):
+        # a label at a time: one count over all hosts, no list of each host's groups
+        counted = Counter(run.host.labels[label] for run in campaign.runs if label in run.host.labels)
+        sizes.update({(label, value): hosts for value, hosts in counted.items()})
+    return sizes
 
 
 def _limits(budgets: Budgets, sizes: Mapping[Group, int]) -> dict[Group, int]:
     """A percentage is of the plan's hosts of the group, rounded down, never below one host."""
     shares = {budget.label: budget.most for budget in budgets.labels}
-    shares[SERVICE] = Share(value=1)
     if budgets.fleet is not None:
         shares[FLEET[0]] = budgets.fleet
     return {group: max(1, resolve(shares[group[0]], hosts)) for group, hosts in sizes.items()}
 
 
 def _is_away(run: HostRun) -> bool:
-    if run.state is HostState.ROLLING_BACK and open_attempt(run) is None:
-        # a host that goes back only because others failed works until its undo is ordered
-        return run.error is not None
-    return run.state in _AWAY
+    if run.state not in _AWAY:
+        return False
+    # a host that goes back only because others failed works until its undo is ordered
+    waits = run.state is HostState.ROLLING_BACK and open_attempt(run) is None
+    return run.error is not None if waits else True
 
 
 def budget_lines(campaign: Campaign, around: Surroundings) -> tuple[str, ...]:
@@ -160,7 +179,7 @@ def budget_lines(campaign: Campaign, around: Surroundings) -> tuple[str, ...]:
         starts = run.state is HostState.PENDING and 0 < run.wave <= max(campaign.wave, 1)
         returns = run.state is HostState.ROLLING_BACK and open_attempt(run) is None
         if starts or returns:
-            for group in ledger.full(run.host):
+            for group in ledger.full(run):
                 waiting[group] = waiting.get(group, 0) + 1
     return tuple(_line(ledger, group, hosts) for group, hosts in waiting.items())
 
@@ -172,7 +191,7 @@ def _line(ledger: Ledger, group: Group, hosts: int) -> str:
     if group == FLEET and ledger.set_for_all:
         name += " (fleet_budget of the control plane)"
     return (
-        f"budget of {name}: {len(users)} of {ledger.most[group]} hosts that may be away are ({shown}), "
+        f"budget of {name}: {len(users)} of {ledger.limit(group)} hosts that may be away are ({shown}), "
         f"so {hosts} wait. It goes on when one of them is well again; what was left to a person "
         "is released with `dockwave hosts release HOST --reason TEXT`, with --budget where nobody but you can "
         "tell that the host is well"
@@ -183,8 +202,6 @@ def budget_words(campaign: Campaign) -> Iterator[str]:
     """The budgets of a plan, resolved to numbers, one line each."""
     ledger = open_ledger(campaign, Surroundings())
     for group, most in sorted((ledger.most if ledger else {}).items()):
-        if group[0] == SERVICE:
-            continue
         hosts = ledger.sizes[group] if ledger else 0
         yield (
             f"budget of {group_words(group)}: at most {most} away at a time, all campaigns together "

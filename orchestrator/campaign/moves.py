@@ -64,7 +64,9 @@ def tidy(campaign: Campaign, now: datetime) -> Campaign:
     """The campaign with `wave_settled_at` telling since when all changes of the wave at work are over."""
     if campaign.wave == 0:
         return campaign
-    settled = all(run.state in SETTLED for run in campaign.runs if run.wave == campaign.wave)
+    wave = campaign.wave
+    # hosts go in the order of the plan: one that is still to go is found at once from its end
+    settled = all(run.state in SETTLED for run in reversed(campaign.runs) if run.wave == wave)
     if settled == (campaign.wave_settled_at is not None):
         return campaign
     return replace(campaign, wave_settled_at=now if settled else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.campaign import Campaign, runs_of
 from orchestrator.campaign.hold import Hold
 from tasks.result import HostError
 
@@ -52,9 +52,10 @@ class Quarantine(Hold):
 
 def concerning(quarantines: Iterable[Quarantine], campaign: Campaign) -> tuple[Quarantine, ...]:
     """Those on hosts of this campaign that hold, or did since it was started."""
-    names = {run.host.name for run in campaign.runs}
+    known = tuple(quarantines)
+    mine = runs_of(campaign, {item.host for item in known})
     since = campaign.started_at
-    return tuple(item for item in quarantines if item.host in names and item.held_after(since))
+    return tuple(item for item in known if item.host in mine and item.held_after(since))
 
 
 def one_line(text: str) -> str:

@@ -20,8 +20,8 @@ _SHOWN = 10
 
 def services_in(plan: Mapping[str, object] | None) -> tuple[str, ...]:
     """The services a dry run names."""
-    found = (plan or {}).get("services") or ()
-    return tuple(str(item) for item in found) if isinstance(found, list | tuple) else ()
+    found = plan.get("services") if plan else None
+    return tuple(str(item) for item in found) if found and isinstance(found, list | tuple) else ()
 
 
 def kept_apart(services: Iterable[str], quorum: Quorum) -> tuple[str, ...]:
@@ -34,6 +34,15 @@ def kept_apart(services: Iterable[str], quorum: Quorum) -> tuple[str, ...]:
 def services_of(run: HostRun, quorum: Quorum) -> tuple[str, ...]:
     """What this host shares with others and must not be away together with."""
     return kept_apart(services_in(run.plan), quorum)
+
+
+def keeps_apart(campaign: Campaign) -> bool:
+    """Whether this campaign has a host that must not be away together with another one."""
+    quorum = campaign.policy.quorum
+    if quorum is Quorum.OFF:
+        return False
+    # asked in every turn: hosts whose dry run names none are passed over without a call
+    return any(run.plan and run.plan.get("services") and services_of(run, quorum) for run in campaign.runs)
 
 
 def quorum_words(campaign: Campaign) -> Iterator[str]:

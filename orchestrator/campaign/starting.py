@@ -15,7 +15,6 @@ from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.events import AskGate
 from orchestrator.campaign.gate import Gate, GateState
 from orchestrator.campaign.needed_gates import at_host, gates_at_hosts
-from tasks.model import Host
 
 #: hosts kept waiting by gates that are let by at least
 _ASIDE = 10
@@ -44,7 +43,7 @@ def choose(
     ready: Iterable[HostRun],
     room: int,
     now: datetime,
-    take: Callable[[Host], bool],
+    take: Callable[[HostRun], bool],
     *,
     slots: int,
 ) -> Start:
@@ -59,7 +58,7 @@ def choose(
         if stand is _Stand.CLOSED:
             closed += 1
             taken += closed > max(slots, _ASIDE)
-        elif take(run.host):
+        elif take(run):
             taken += 1
             start.asks += asks
             if stand is _Stand.OPEN:

@@ -313,15 +313,15 @@ BUGS: tuple[Bug, ...] = (
         "One host more than a budget allows may be away",
         (
             "campaign.disruption:Ledger.full",
-            "len(users) >= self.most[group]",
-            "len(users) > self.most[group]",
+            "len(users) >= self.limit(group)",
+            "len(users) > self.limit(group)",
         ),
     ),
     _bug(
         Law.BUDGET,
         773,
         "Hosts in their soak use no budget",
-        ("campaign.disruption:_is_away", "return run.state in _AWAY", "return run.state in HOLDS_SLOT"),
+        ("campaign.disruption:_is_away", "run.state not in _AWAY", "run.state not in HOLDS_SLOT"),
     ),
     _bug(
         Law.BUDGET,
