@@ -18,7 +18,7 @@ from bench.table import Row, show
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.states import CampaignState
-from orchestrator.loop import reconcile, turn
+from orchestrator.loop import acting, reconcile
 from orchestrator.loop.planning import NewPlan
 from orchestrator.simulate.many import be_quiet
 from orchestrator.simulate.rehearsal import Rehearsal
@@ -66,7 +66,7 @@ def _play(hosts: int, slots: int) -> dict[str, float]:
     rehearsal = Rehearsal(Scenario(request=request))
     decisions, turns = _Watch(), _Watch()
     began = time.process_time()
-    turn.decide = decisions.timed(decide)  # type: ignore[attr-defined]  # a stopwatch around it
+    acting.decide = decisions.timed(decide)  # type: ignore[attr-defined]  # a stopwatch around it
     reconcile.decide = decisions.timed(decide)  # type: ignore[attr-defined]  # the same
     reconcile.Reconciler.tick = turns.timed(reconcile.Reconciler.tick)  # type: ignore[method-assign]  # a stopwatch around it
     gone = rehearsal.run()

@@ -24,17 +24,21 @@ from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.loop import dry_runs
+from orchestrator.loop.acting import act
 from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.committing import commit
 from orchestrator.loop.gate_questions import GateAnswers, GateQuestion
 from orchestrator.loop.held import note_blocked, note_switches
 from orchestrator.loop.inbox import Inbox, Item, settle
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
+from orchestrator.loop.observing import observe_event, observe_reports
+from orchestrator.loop.open_orders import open_orders
 from orchestrator.loop.orders import Sending
 from orchestrator.loop.outside import Outside, with_details
 from orchestrator.loop.planning_turn import freeze, plan_turn
 from orchestrator.loop.strangers import strange_lines
-from orchestrator.loop.turn import Turn, act, commit, observe_event, observe_reports, open_orders
+from orchestrator.loop.turn import Turn
 from orchestrator.store.errors import Conflict, Deposed, LeaseHeld, StoreUnusable
 from orchestrator.store.records import LogEntry
 from orchestrator.store.store import Store, Writer

@@ -20,9 +20,11 @@ from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.operators import objection
 from orchestrator.loop import planning
 from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.committing import commit
 from orchestrator.loop.leading import Lead
+from orchestrator.loop.observing import observe_event
 from orchestrator.loop.planning import NewPlan
-from orchestrator.loop.turn import Turn, commit, kind_of, observe_event
+from orchestrator.loop.turn import Turn, kind_of
 from orchestrator.service import conflicting, quarantining, stopping
 from orchestrator.service.applying import canonical, edited, refusal
 from orchestrator.service.quarantining import Quarantined, Released

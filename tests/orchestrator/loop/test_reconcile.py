@@ -319,7 +319,7 @@ def test_a_report_that_breaks_a_turn_is_set_aside_and_the_others_go_on(
             raise RuntimeError("a defect")
         return event_of(said, run)
 
-    monkeypatch.setattr("orchestrator.loop.turn.event_of", break_on_poison)
+    monkeypatch.setattr("orchestrator.loop.observing.event_of", break_on_poison)
     poison = report(orders[poisoned], ReportKind.HEARTBEAT).model_copy(update={"step": "poison"})
     delivery = control.say(poison, *control.hosts.answer(orders[healthy]))
     control.tick()

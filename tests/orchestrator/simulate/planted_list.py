@@ -32,7 +32,7 @@ def _bug(law: Law, seed: int, says: str, *changes: tuple[str, str, str]) -> Bug:
 
 
 _DECIDE, _WATCH, _ANSWERS = "campaign.decide", "campaign.watch", "campaign.answers"
-_TURN, _LOOP = "loop.turn", "loop.reconcile"
+_ACT, _COMMIT, _LOOP = "loop.acting", "loop.committing", "loop.reconcile"
 
 BUGS: tuple[Bug, ...] = (
     # -- slots and waves
@@ -244,7 +244,7 @@ BUGS: tuple[Bug, ...] = (
         Law.APART,
         269,
         "A host that was left to a person is not quarantined",
-        (f"{_TURN}:commit", "writer.quarantine(left_to_people(turn))", "writer.quarantine(())"),
+        (f"{_COMMIT}:commit", "writer.quarantine(left_to_people(turn))", "writer.quarantine(())"),
     ),
     _bug(
         Law.AGREED,
@@ -351,14 +351,14 @@ BUGS: tuple[Bug, ...] = (
         Law.ALONE,
         7,
         "No lease is ever taken",
-        (f"{_TURN}:commit", "    writer.take_leases(turn.leases)", "    pass"),
+        (f"{_COMMIT}:commit", "    writer.take_leases(turn.leases)", "    pass"),
     ),
     _bug(
         Law.ALONE,
         7,
         "An UNKNOWN host gives its lease back",
         (
-            f"{_TURN}:released",
+            f"{_COMMIT}:released",
             "FINAL_HOST | {HostState.PENDING}",
             "FINAL_HOST | {HostState.PENDING, HostState.UNKNOWN}",
         ),
@@ -424,7 +424,7 @@ BUGS: tuple[Bug, ...] = (
         7,
         "Orders are not written to the log",
         (
-            f"{_TURN}:_note_action",
+            f"{_ACT}:_note_action",
             "    turn.note(kind_of(action), data",
             "    isinstance(action, Dispatch) or turn.note(kind_of(action), data",
         ),
