@@ -31,7 +31,7 @@ from orchestrator.loop.orders import control_order, order_of, question_of, readi
 from orchestrator.loop.turn import Turn, by_name, kind_of
 from orchestrator.store.codec import said
 from orchestrator.store.records import Lease
-from orchestrator.store.store import Writer
+from orchestrator.store.writer import Writer
 from tasks.model import Kind, Mode
 
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ from orchestrator.campaign.states import FINAL_HOST, HostState
 from orchestrator.campaign.telling import told
 from orchestrator.loop.notifying import announced, notifications
 from orchestrator.loop.turn import Turn, by_name
-from orchestrator.store.store import Writer
+from orchestrator.store.writer import Writer
 from tasks.model import Kind
 
 

@@ -17,8 +17,8 @@ from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.why import explain
 from orchestrator.loop.outside import surroundings_of
 from orchestrator.screens.sanitize import clean_lines
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import LogEntry, Notification
-from orchestrator.store.store import Reader
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.store.errors import Conflict
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import Lease
-from orchestrator.store.store import Reader
 from tasks.model import Kind
 
 

@@ -11,7 +11,8 @@ from orchestrator.campaign.usual import usual_of
 from orchestrator.loop import dry_runs, planning
 from orchestrator.loop.ingest import Ignored
 from orchestrator.loop.turn import Turn
-from orchestrator.store.store import Store, Writer
+from orchestrator.store.store import Store
+from orchestrator.store.writer import Writer
 from tasks.wire import Report
 
 

@@ -41,7 +41,8 @@ from orchestrator.loop.strangers import strange_lines
 from orchestrator.loop.turn import Turn
 from orchestrator.store.errors import Conflict, Deposed, LeaseHeld, StoreUnusable
 from orchestrator.store.records import LogEntry
-from orchestrator.store.store import Store, Writer
+from orchestrator.store.store import Store
+from orchestrator.store.writer import Writer
 from tasks.model import Kind
 from tasks.queues import celery_task_id
 from tasks.wire import Report

@@ -22,7 +22,8 @@ from orchestrator.notify.trouble import NotTold
 from orchestrator.settings.channels import Channel
 from orchestrator.store.errors import Deposed, StoreUnusable
 from orchestrator.store.records import LogEntry, Notification
-from orchestrator.store.store import Store, Writer
+from orchestrator.store.store import Store
+from orchestrator.store.writer import Writer
 
 log = structlog.get_logger()
 

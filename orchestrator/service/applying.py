@@ -9,8 +9,8 @@ from typing import Any
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.plan import canonical_json
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import StoredPlan
-from orchestrator.store.store import Reader
 from tasks.errors import BadInput, DockwaveError, Refused
 from tasks.model import UndoClass
 

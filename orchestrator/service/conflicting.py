@@ -8,8 +8,8 @@ from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.conflict import Rival, rivals
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import LogEntry
-from orchestrator.store.store import Reader
 from tasks.errors import Refused
 from tasks.model import Kind
 

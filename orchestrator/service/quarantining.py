@@ -8,7 +8,7 @@ from datetime import datetime
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.store.records import Lease, LogEntry
-from orchestrator.store.store import Writer
+from orchestrator.store.writer import Writer
 from tasks.errors import BadInput
 
 

@@ -22,8 +22,9 @@ from orchestrator.service import conflicting
 from orchestrator.service.shelf import Shelf
 from orchestrator.service.travelling import Past, as_it_was
 from orchestrator.store.chain import Line, LogHead
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import BudgetUse, Lease, LoggedEvent
-from orchestrator.store.store import Reader, Store
+from orchestrator.store.store import Store
 from tasks.errors import BadInput, Refused
 
 #: line in the log of a campaign that somebody wants to take back; names the new campaign

@@ -32,8 +32,10 @@ from orchestrator.service.reading import UNDO_ASKED, Reading
 from orchestrator.service.retrying import Retry, again
 from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo, way_back
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import LogEntry
-from orchestrator.store.store import Reader, Store, Writer
+from orchestrator.store.store import Store
+from orchestrator.store.writer import Writer
 from tasks import catalog
 from tasks.errors import BadInput, DockwaveError, Refused
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.store.store import Reader
+from orchestrator.store.reader import Reader
 
 #: campaigns kept; a record of 500 hosts with their plans takes a few megabytes
 _KEPT = 32

@@ -8,8 +8,9 @@ from datetime import datetime
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.states import FINAL_CAMPAIGN
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import LogEntry
-from orchestrator.store.store import Reader, Writer
+from orchestrator.store.writer import Writer
 from tasks import catalog
 from tasks.errors import BadInput, Refused
 

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, StaticPool, create_engine, event
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.store.migrate import migrate
 from orchestrator.store.records import LogEntry
-from orchestrator.store.store import Store, Writer
+from orchestrator.store.store import Store
+from orchestrator.store.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

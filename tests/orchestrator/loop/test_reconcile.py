@@ -18,7 +18,8 @@ from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.ingest import event_of
 from orchestrator.loop.received import Malformed
 from orchestrator.store.errors import StoreUnusable
-from orchestrator.store.store import Store, Writer
+from orchestrator.store.store import Store
+from orchestrator.store.writer import Writer
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Order, ReportKind

@@ -24,7 +24,8 @@ from orchestrator.notify.trouble import NotTold
 from orchestrator.settings.channels import Channel
 from orchestrator.store.chain import Verifier
 from orchestrator.store.records import Notification
-from orchestrator.store.store import Store, Writer
+from orchestrator.store.store import Store
+from orchestrator.store.writer import Writer
 from tasks.errors import BadInput
 from tasks.model import Kind
 from tasks.result import HostError, HostResult, Outcome

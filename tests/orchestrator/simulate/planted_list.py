@@ -334,7 +334,7 @@ BUGS: tuple[Bug, ...] = (
         15,
         "A host that was left to a person frees its budget with its lease",
         (
-            "store.store:Reader.away",
+            "store.reader:Reader.away",
             "return (*budget_uses.away(self.connection), *quarantines.away(self.connection))",
             "return budget_uses.away(self.connection)",
         ),
