@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from orchestrator.campaign.campaign import HostRun
+from orchestrator.campaign.campaign import Campaign, HostRun, runs_of
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     Action,
@@ -54,7 +54,7 @@ def act(turn: Turn, writer: Writer, actions: Sequence[Action], around: Surroundi
             return
         epochs = writer.draw_epochs(action.host for action in doing if isinstance(action, Dispatch))
         turn.after = record(turn.after, doing, turn.now, epochs)
-        hosts = by_name(turn.after)
+        hosts = _concerned(turn.after, doing)
         turn.questions += questions_of(turn.after, doing, hosts, turn.now)
         for action in doing:
             _note_action(turn, action, hosts)
@@ -62,6 +62,13 @@ def act(turn: Turn, writer: Writer, actions: Sequence[Action], around: Surroundi
                 turn.sendings += reading_orders(turn.after, action, hosts)
         actions = decide(turn.after, turn.now, around)
     turn.wake_at = turn.now
+
+
+def _concerned(campaign: Campaign, actions: Sequence[Action]) -> Mapping[str, HostRun]:
+    """Give the hosts these actions are about, by name; a gate may have any of them read."""
+    if any(isinstance(action, AskGate) for action in actions):
+        return by_name(campaign)
+    return runs_of(campaign, {getattr(action, "host", "") for action in actions})
 
 
 def _note_action(turn: Turn, action: Action, hosts: Mapping[str, HostRun]) -> None:

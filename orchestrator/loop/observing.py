@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.campaign.campaign import HostRun, runs_of
 from orchestrator.campaign.events import ControlAnswered, Ended, Event, HostRead
 from orchestrator.campaign.observe import observe, observe_all, observe_readings
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
 from orchestrator.loop.ingest import Ignored, answer_of, event_of, is_reading, reading_of
-from orchestrator.loop.turn import Turn, by_name, kind_of
+from orchestrator.loop.turn import Turn, kind_of
 from orchestrator.store.codec import said
 from tasks.model import Mode
 from tasks.result import Outcome
@@ -23,27 +24,28 @@ def observe_reports(turn: Turn, reports: Sequence[Report]) -> None:
     One pass over the hosts for the first report of each, one for the second, and so on: a wave of ten thousand
     hosts is not copied for every report.
     """
-    events = [_event(turn, report) for report in reports]
-    effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)])
+    hosts = runs_of(turn.before, {report.host for report in reports})
+    events = [_event(turn, report, hosts.get(report.host)) for report in reports]
+    effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)], hosts)
     for report, event in zip(reports, events, strict=True):
         if isinstance(event, Ignored):
             # a name nobody planned is hostile text: it stays inside the line's data
-            known = report.host if report.host in turn.hosts else ""
+            known = report.host if report.host in hosts else ""
             turn.note("ignored", _evidence(report, event.reason), host=known)
             continue
         turn.note_host(report.host, report.result)
         _note_event(turn, event, effective=id(event) in effective, report=report)
 
 
-def _event(turn: Turn, report: Report) -> Event | Ignored:
+def _event(turn: Turn, report: Report, run: HostRun | None) -> Event | Ignored:
     if is_reading(report):
         return reading_of(report)
     if report.mode is Mode.PLAN and turn.before.looks:
         return answer_of(report, turn.before.looks)
-    return event_of(report, turn.hosts.get(report.host))
+    return event_of(report, run)
 
 
-def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
+def _observe_all(turn: Turn, events: Sequence[Event], hosts: Mapping[str, HostRun]) -> set[int]:
     """Take in these events; gives the identities of those that changed something."""
     rounds: list[list[Event]] = []
     nth: Counter[str] = Counter()
@@ -56,10 +58,9 @@ def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
         rounds[nth[host]].append(event)
         nth[host] += 1
     effective = _observe_controls(turn, events)
-    hosts = turn.hosts
     for batch in rounds:
         turn.after = observe_all(turn.after, batch, turn.now)
-        now_known = by_name(turn.after)
+        now_known = runs_of(turn.after, hosts)
         for event in batch:
             host = getattr(event, "host", "")
             if now_known[host] is not hosts[host]:

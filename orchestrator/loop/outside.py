@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.campaign import Campaign, runs_of
 from orchestrator.campaign.disruption import keeps_budgets
 from orchestrator.campaign.kill_switch import Switch, applying
 from orchestrator.campaign.quarantine import Quarantine, concerning
@@ -45,12 +45,9 @@ class Outside:
         switches = applying(self.switches, campaign)
         if campaign.kind is Kind.READ_ONLY:
             return Surroundings(switches=switches)
-        open_hosts = {run.host.name for run in campaign.runs if run.state not in FINAL_HOST}
-        others = {
-            lease.host: lease.campaign_id
-            for lease in self.leases
-            if lease.campaign_id != campaign.id and lease.host in open_hosts
-        }
+        others = {lease.host: lease.campaign_id for lease in self.leases if lease.campaign_id != campaign.id}
+        mine = runs_of(campaign, others)
+        others = {host: others[host] for host, run in mine.items() if run.state not in FINAL_HOST}
         return Surroundings(
             blocked=frozenset(others),
             owners=others,
@@ -80,7 +77,7 @@ def with_details(reader: Reader, campaign: Campaign, around: Surroundings) -> Su
     if campaign.kind is Kind.READ_ONLY or campaign.state in FINAL_CAMPAIGN:
         return around
     if keeps_budgets(campaign, around):
-        around = replace(around, away=reader.away())
+        around = replace(around, away=reader.away(campaign.id))
     if campaign.policy.clocks != Clocks():
         past = reader.quarantines(campaign.started_at)
         around = replace(around, quarantines=concerning(past, campaign))

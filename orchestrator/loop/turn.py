@@ -77,6 +77,11 @@ class Turn:
         self.identities[host] = identity if _MACHINE_ID.fullmatch(identity) else self.identities.get(host)
 
 
+def moved(turn: Turn) -> list[tuple[HostRun, HostRun]]:
+    """Give the hosts this turn has changed, each as it was and as it is now; the list of hosts is frozen."""
+    return [(was, run) for was, run in zip(turn.before.runs, turn.after.runs, strict=True) if run is not was]
+
+
 def by_name(campaign: Campaign) -> dict[str, HostRun]:
     """Give the hosts of a campaign by name."""
     return {run.host.name: run for run in campaign.runs}

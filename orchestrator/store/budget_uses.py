@@ -20,8 +20,10 @@ _LISTED = select(USES).order_by(USES.c.host, USES.c.campaign_id)
 _AWAY = (
     select(USES.c.host, USES.c.campaign_id, RUNS.c.body)
     .join(RUNS, (RUNS.c.campaign_id == USES.c.campaign_id) & (RUNS.c.host == USES.c.host))
+    .where(USES.c.campaign_id != bindparam("own"))
     .order_by(USES.c.host, USES.c.campaign_id)
 )
+_OWN = select(USES.c.host).where(USES.c.campaign_id == bindparam("own")).order_by(USES.c.host)
 _ONE = (USES.c.host == bindparam("key")) & (USES.c.campaign_id == bindparam("own"))
 
 _AT_WORK = exists().where((LEASES.c.host == USES.c.host) & (LEASES.c.campaign_id == USES.c.campaign_id))
@@ -36,17 +38,22 @@ def listed(connection: Connection) -> tuple[BudgetUse, ...]:
     )
 
 
-def away(connection: Connection) -> tuple[Away, ...]:
-    """Give the hosts that use budgets, by name, with labels and services: one question, as long as the list."""
-    return tuple(
+def away(connection: Connection, own: str) -> tuple[Away, ...]:
+    """Give the hosts that use budgets, with labels and services; of those used for `own` the name alone.
+
+    A campaign knows labels and services of its own hosts: with 500 at work nothing of theirs has to be read back.
+    """
+    mine = connection.execute(_OWN, {"own": own}).scalars() if own else ()
+    others = (
         Away(
             host=row.host,
             campaign=row.campaign_id,
             labels=row.body["host"]["labels"],
             services=services_in(row.body.get("plan")),
         )
-        for row in connection.execute(_AWAY)
+        for row in connection.execute(_AWAY, {"own": own})
     )
+    return (*(Away(host=host, campaign=own) for host in mine), *others)
 
 
 def begin(connection: Connection, campaign_id: str, hosts: Iterable[str], now: datetime) -> None:
@@ -54,8 +61,7 @@ def begin(connection: Connection, campaign_id: str, hosts: Iterable[str], now: d
     wanted = frozenset(hosts)
     if not wanted:
         return
-    own = select(USES.c.host).where(USES.c.campaign_id == campaign_id)
-    new = wanted - set(connection.execute(own).scalars())
+    new = wanted - set(connection.execute(_OWN, {"own": campaign_id}).scalars())
     if new:
         rows = [{"host": host, "campaign_id": campaign_id, "since": now} for host in sorted(new)]
         connection.execute(insert(USES), rows)

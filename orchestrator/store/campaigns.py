@@ -117,25 +117,38 @@ def _over(connection: Connection, before: Campaign, row: Mapping[str, Any]) -> N
 
 
 def _save_runs(connection: Connection, before: Campaign | None, after: Campaign) -> None:
-    known: dict[str, tuple[int, HostRun]] = {
-        run.host.name: (position, run) for position, run in enumerate(before.runs if before else ())
-    }
-    new: list[dict[str, Any]] = []
-    changed: list[dict[str, Any]] = []
+    if before is None:
+        _insert_runs(connection, after)
+        return
+    if len(before.runs) != len(after.runs):
+        raise ValueError(f"Campaign {after.id} has another number of hosts now; its host list is frozen")
+    whole: list[dict[str, Any]] = []
+    states: list[dict[str, Any]] = []
     touched: list[tuple[HostRun | None, HostRun]] = []
-    for position, run in enumerate(after.runs):
-        was = known.pop(run.host.name, None)
-        if was is not None and was[0] == position and (was[1] is run or was[1] == run):
+    for position, (was, run) in enumerate(zip(before.runs, after.runs, strict=True)):
+        if was is run:
             continue
-        (changed if was else new).append(codec.run_row(after.id, position, run))
-        touched.append((was[1] if was else None, run))
-    if known:
-        raise ValueError(f"Campaign {after.id} lost hosts {sorted(known)}; its host list is frozen")
-    if new:
-        connection.execute(_INSERT_RUNS, new)
-    if changed:
-        connection.execute(_update_runs(), [_keyed(row, ("campaign_id", "host")) for row in changed])
+        if was.host.name != run.host.name:
+            raise ValueError(
+                f"Campaign {after.id} has {run.host.name} for {was.host.name}; its list is frozen"
+            )
+        touched.append((was, run))
+        if not codec.same_body(was, run):
+            whole.append(_keyed(codec.run_row(after.id, position, run), ("campaign_id", "host")))
+        elif not codec.same_columns(was, run):
+            states.append(_keyed(codec.run_columns(after.id, run), ("campaign_id", "host")))
+    if whole:
+        connection.execute(_update_runs(), whole)
+    if states:
+        connection.execute(_update_states(), states)
     _save_attempts(connection, after.id, touched)
+
+
+def _insert_runs(connection: Connection, campaign: Campaign) -> None:
+    rows = [codec.run_row(campaign.id, position, run) for position, run in enumerate(campaign.runs)]
+    if rows:
+        connection.execute(_INSERT_RUNS, rows)
+    _save_attempts(connection, campaign.id, [(None, run) for run in campaign.runs])
 
 
 def _save_attempts(
@@ -175,6 +188,13 @@ def _update_runs() -> Any:
     names = [column.name for column in RUNS.columns if column.name not in {"campaign_id", "host"}]
     own = (RUNS.c.campaign_id == bindparam("key_campaign_id")) & (RUNS.c.host == bindparam("key_host"))
     return update(RUNS).where(own).values({name: bindparam(name) for name in names})
+
+
+@cache
+def _update_states() -> Any:
+    """What a host's state changes, without the JSON of all the rest: the dry run of a host may be long."""
+    own = (RUNS.c.campaign_id == bindparam("key_campaign_id")) & (RUNS.c.host == bindparam("key_host"))
+    return update(RUNS).where(own).values({name: bindparam(name) for name in codec.RUN_COLUMNS})
 
 
 @cache

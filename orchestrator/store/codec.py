@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -25,6 +25,8 @@ RUN_COLUMNS = ("wave", "state", "changed", "failed_as", "soak_until", "started_a
 ATTEMPT_COLUMNS = (
     "id", "number", "epoch", "undo", "ordered_at", "expires_at", "accepted_at", "ended_at",
 )  # fmt: skip
+#: what is in the body of a host's row
+_RUN_BODY = tuple(item.name for item in fields(HostRun) if item.name not in {*RUN_COLUMNS, "attempts"})
 
 
 def _split(adapter: TypeAdapter[Any], record: Any, columns: tuple[str, ...], left_out: str) -> dict[str, Any]:
@@ -47,6 +49,22 @@ def run_row(campaign_id: str, position: int, run: HostRun) -> dict[str, Any]:
     """Values of the row of one host of a campaign."""
     row = _split(_RUN, replace(run, attempts=()), RUN_COLUMNS, "attempts")
     return row | {"campaign_id": campaign_id, "host": run.host.name, "position": position}
+
+
+def run_columns(campaign_id: str, run: HostRun) -> dict[str, Any]:
+    """Values of the columns of a host's row, without its body."""
+    row = {name: _plain(getattr(run, name)) for name in RUN_COLUMNS}
+    return row | {"campaign_id": campaign_id, "host": run.host.name}
+
+
+def same_columns(was: HostRun, run: HostRun) -> bool:
+    """Whether the columns of two versions of a host's row are the same."""
+    return all(getattr(was, name) == getattr(run, name) for name in RUN_COLUMNS)
+
+
+def same_body(was: HostRun, run: HostRun) -> bool:
+    """Whether the bodies of two versions of a host's row are the same; what was not replaced is not looked into."""
+    return all((old := getattr(was, name)) is (new := getattr(run, name)) or old == new for name in _RUN_BODY)
 
 
 def attempt_row(campaign_id: str, host: str, attempt: Attempt) -> dict[str, Any]:

@@ -17,15 +17,15 @@ HOSTS = table_of(HostRow)
 HIGHEST_EPOCH = 2**53
 
 #: names in one question: below every database's limit of bound values
-_CHUNK = 500
+CHUNK = 500
 
 
 def known(connection: Connection, names: Iterable[str]) -> dict[str, KnownHost]:
     """Give what is remembered about these hosts; hosts never seen are absent."""
     wanted = sorted(set(names))
     found: dict[str, KnownHost] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        query = select(HOSTS).where(HOSTS.c.name.in_(wanted[start : start + _CHUNK]))
+    for start in range(0, len(wanted), CHUNK):
+        query = select(HOSTS).where(HOSTS.c.name.in_(wanted[start : start + CHUNK]))
         for row in connection.execute(query):
             found[row.name] = KnownHost(
                 name=row.name, epoch=row.epoch, machine_id=row.machine_id, seen_at=row.seen_at

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from orchestrator.store.errors import LeaseHeld
+from orchestrator.store.hosts import CHUNK
 from orchestrator.store.records import Lease
 from orchestrator.store.tables import LeaseRow, table_of
 
@@ -32,17 +33,28 @@ def listed(connection: Connection) -> tuple[Lease, ...]:
     )
 
 
+def _owners(connection: Connection, hosts: Sequence[str]) -> dict[str, str]:
+    """Give the campaigns that have these hosts."""
+    found: dict[str, str] = {}
+    for start in range(0, len(hosts), CHUNK):
+        query = select(LEASES.c.host, LEASES.c.campaign_id).where(
+            LEASES.c.host.in_(hosts[start : start + CHUNK])
+        )
+        found.update((row.host, row.campaign_id) for row in connection.execute(query))
+    return found
+
+
 def take(connection: Connection, wanted: Sequence[Lease]) -> None:
     """Take or renew leases; LeaseHeld when another campaign has one of them."""
     if not wanted:
         return
-    held = {lease.host: lease for lease in listed(connection)}
+    held = _owners(connection, [lease.host for lease in wanted])
     new: list[dict[str, Any]] = []
     renewed: list[dict[str, Any]] = []
     for lease in wanted:
         owner = held.get(lease.host)
-        if owner is not None and owner.campaign_id != lease.campaign_id:
-            raise LeaseHeld(lease.host, owner.campaign_id)
+        if owner is not None and owner != lease.campaign_id:
+            raise LeaseHeld(lease.host, owner)
         row = {"attempt_id": lease.attempt_id, "epoch": lease.epoch, "reason": lease.reason}
         if owner is None:
             new.append(row | {"host": lease.host, "campaign_id": lease.campaign_id, "since": lease.since})

@@ -101,9 +101,9 @@ class Reader:
         """Give every lease."""
         return leases.listed(self.connection)
 
-    def away(self) -> tuple[Away, ...]:
-        """Give every host that uses budgets or is quarantined, with its labels and services."""
-        return (*budget_uses.away(self.connection), *quarantines.away(self.connection))
+    def away(self, own: str = "") -> tuple[Away, ...]:
+        """Give every host that uses budgets or is quarantined, with labels and services but for those of `own`."""
+        return (*budget_uses.away(self.connection, own), *quarantines.away(self.connection))
 
     def budget_uses(self) -> tuple[BudgetUse, ...]:
         """Give every host that uses budgets, by name, with the campaign it does so for."""

@@ -9,6 +9,9 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+#: made once: every row is written with it
+_TEXT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
 
 class Instant(TypeDecorator[datetime]):
     """A moment, kept in UTC and always read back with its time zone (SQLite forgets it)."""
@@ -39,7 +42,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - the interface
         """Write compact JSON, every odd character escaped."""
-        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+        return None if value is None else _TEXT(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - the interface
         """Read it back."""

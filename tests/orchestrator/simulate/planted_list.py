@@ -335,8 +335,8 @@ BUGS: tuple[Bug, ...] = (
         "A host that was left to a person frees its budget with its lease",
         (
             "store.reader:Reader.away",
-            "return (*budget_uses.away(self.connection), *quarantines.away(self.connection))",
-            "return budget_uses.away(self.connection)",
+            "return (*budget_uses.away(self.connection, own), *quarantines.away(self.connection))",
+            "return budget_uses.away(self.connection, own)",
         ),
     ),
     # -- two campaigns, two processes, two copies
@@ -345,7 +345,7 @@ BUGS: tuple[Bug, ...] = (
         7,
         "Leases of other campaigns are ignored",
         (f"{_DECIDE}:_Turn._dispatches", "not in self.alone", "not in self.around.quarantined"),
-        ("store.leases:take", "raise LeaseHeld(lease.host, owner.campaign_id)", "pass"),
+        ("store.leases:take", "raise LeaseHeld(lease.host, owner)", "pass"),
     ),
     _bug(
         Law.ALONE,

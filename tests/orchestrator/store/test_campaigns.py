@@ -97,6 +97,23 @@ def test_only_the_host_that_changed_is_written(store: Store) -> None:
     assert "web-8" not in str(written[0])
 
 
+def test_a_host_whose_state_changes_is_written_without_its_dry_run(store: Store) -> None:
+    epoch = _lead(store)
+    plan = {"steps": [], "summary": "a long dry run"}
+    first = plain_campaign()
+    with store.write(epoch) as writer:
+        saved = writer.save(None, replace(first, runs=tuple(replace(run, plan=plan) for run in first.runs)))
+    statements: list[tuple[str, Any]] = []
+    event.listen(store._engine, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
+    run = replace(saved.runs[0], state=HostState.SKIPPED, ended_at=NOON)
+    with store.write(epoch) as writer:
+        again = writer.save(saved, replace(saved, runs=(run, *saved.runs[1:])))
+    (written,) = [str(given) for text, given in statements if text.startswith("UPDATE host_runs")]
+    assert "SKIPPED" in written
+    assert "dry run" not in written
+    assert _load(store, saved.id) == again
+
+
 def test_of_two_writers_exactly_one_wins(open_stores: Callable[[], Store]) -> None:
     epoch = _lead(open_stores())
     with open_stores().write(epoch) as writer:
@@ -175,6 +192,8 @@ def test_the_host_list_of_a_campaign_is_frozen(store: Store) -> None:
         saved = writer.save(None, plain_campaign())
     with pytest.raises(ValueError, match="frozen"), store.write(epoch) as writer:
         writer.save(saved, replace(saved, runs=saved.runs[:1]))
+    with pytest.raises(ValueError, match="frozen"), store.write(epoch) as writer:
+        writer.save(saved, replace(saved, runs=saved.runs[::-1]))
 
 
 def test_final_campaigns_are_no_longer_looked_at_but_stay_in_the_history(store: Store) -> None:
