@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.gates.asker import Asker
 from orchestrator.loop.bulletin import Bulletin
+from orchestrator.loop.collecting import collect_seldom
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.leading import Lead, own_name
 from orchestrator.loop.reconcile import Reconciler
@@ -85,6 +86,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Begin: look at everything once, then go on with each report and each second."""
+        collect_seldom()
         self.sender.start()
         self._loop.start()
         self._watch.start()
