@@ -73,6 +73,7 @@ class ControlPlane:
             bulletin=self.bulletin,
             wake=self.reconciler.wake,
             cached=self.reconciler.cached,
+            adopt=self.reconciler.adopt,
             health=self._health,
             channels=frozenset(channel.name for channel in channels),
             fleet_budget=fleet_budget,

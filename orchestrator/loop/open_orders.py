@@ -5,11 +5,38 @@ from __future__ import annotations
 from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.events import Resend
+from orchestrator.campaign.kill_switch import applying, holding
+from orchestrator.campaign.record import record
 from orchestrator.campaign.shared_cause import open_look
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.stop_rules import stopped
+from orchestrator.loop import dry_runs
 from orchestrator.loop.orders import Sending, control_order, order_of
-from orchestrator.loop.turn import by_name
+from orchestrator.loop.outside import Outside
+from orchestrator.loop.turn import Turn, by_name
+from tasks.model import Kind
+
+
+def send_again(turn: Turn, outside: Outside) -> None:
+    """Publish what may never have left, questions of planning included; each is noted in the log."""
+    if turn.before.state is CampaignState.PLANNING:
+        kind, why = "ask-plan", "every host that has not answered is asked"
+        again = dry_runs.questions(turn.after, turn.now, all_open=True)[1]
+    else:
+        kind, why = "resend", "perhaps it never left"
+        killed = bool(holding(applying(outside.switches, turn.after)))
+        held = frozenset(item.host for item in outside.quarantines)
+        held = held if turn.after.kind is not Kind.READ_ONLY else frozenset()
+        again = open_orders(turn.after, turn.now, killed=killed, quarantined=held)
+        # a second copy may be under way from now on: no single answer may speak for both
+        resent = [
+            Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
+        ]
+        turn.after = record(turn.after, resent, turn.now, {})
+    for order in (sending.order for sending in again):
+        turn.note(kind, {"why": why}, host=order.host.name, attempt=order.attempt_id)
+    turn.sendings += again
 
 
 def open_orders(

@@ -17,13 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING, decide
 from orchestrator.campaign.disruption import keeps_budgets
-from orchestrator.campaign.events import Resend, WakeAt
-from orchestrator.campaign.kill_switch import Switch, applying, holding
-from orchestrator.campaign.record import record
+from orchestrator.campaign.events import WakeAt
+from orchestrator.campaign.kill_switch import Switch
 from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.loop import dry_runs
 from orchestrator.loop.acting import act
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.committing import commit
@@ -33,17 +31,15 @@ from orchestrator.loop.inbox import Inbox, Item, settle
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.observing import observe_event, observe_reports
-from orchestrator.loop.open_orders import open_orders
+from orchestrator.loop.open_orders import send_again
 from orchestrator.loop.orders import Sending
 from orchestrator.loop.outside import Outside, with_details
 from orchestrator.loop.planning_turn import freeze, plan_turn
-from orchestrator.loop.strangers import strange_lines
+from orchestrator.loop.strangers import breaking_lines, strange_lines
 from orchestrator.loop.turn import Turn
 from orchestrator.store.errors import Conflict, Deposed, LeaseHeld, StoreUnusable
-from orchestrator.store.records import LogEntry
 from orchestrator.store.store import Store
 from orchestrator.store.writer import Writer
-from tasks.model import Kind
 from tasks.queues import celery_task_id
 from tasks.wire import Report
 
@@ -97,6 +93,8 @@ class Reconciler:
         self._ask = ask
         self._fleet_budget = fleet_budget
         self._cache: dict[str, Campaign] = {}
+        #: campaigns as people's requests left them since the last tick
+        self._adopted: dict[str, Campaign] = {}
         #: campaigns whose open orders were looked at since this process began to lead
         self._rechecked: set[str] = set()
         #: hosts each campaign was last told to leave alone
@@ -106,7 +104,11 @@ class Reconciler:
 
     def cached(self, campaign_id: str) -> Campaign | None:
         """Give the campaign as this loop knows it: for readers who check its version themselves."""
-        return self._cache.get(campaign_id)
+        return self._adopted.get(campaign_id) or self._cache.get(campaign_id)
+
+    def adopt(self, campaign: Campaign) -> None:
+        """Take over what this process has just committed elsewhere; it counts while SQL has that very version."""
+        self._adopted[campaign.id] = campaign
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop; a database in trouble is waited for."""
@@ -145,6 +147,7 @@ class Reconciler:
     def _stand_by(self) -> None:
         """Know nothing and send nothing."""
         self._cache.clear()
+        self._adopted = {}
         self._rechecked.clear()
         self._blocked.clear()
         self._thrown.clear()
@@ -176,6 +179,7 @@ class Reconciler:
 
     def _refresh(self, reports: dict[str, list[Item]]) -> Outside:
         """Read what changed under us: campaigns begun, applied or aborted by others, leases and kill switches."""
+        adopted, self._adopted = self._adopted, {}
         with self._store.read() as reader:
             heads = {head.id: head for head in reader.heads()}
             for own in (*heads, *reports):
@@ -183,7 +187,9 @@ class Reconciler:
                 head = heads.get(own)
                 if cached is not None and (head is None or head.version == cached.version):
                     continue
-                found = reader.load(own)
+                known = adopted.get(own)
+                same = known is not None and head is not None and known.version == head.version
+                found = known if same else reader.load(own)
                 if found is not None:
                     self._cache[own] = found
             outside = Outside.read(reader, self._fleet_budget)
@@ -229,21 +235,9 @@ class Reconciler:
 
     def _set_aside(self, campaign_id: str, items: Sequence[Item]) -> None:
         """Keep reports that broke a turn as evidence, so that they do not break every later one too."""
-        entries = [
-            LogEntry(
-                kind="ignored",
-                at=self._now(),
-                campaign_id=campaign_id,
-                data={
-                    "reason": "it broke the turn it came in",
-                    "report": item.received.model_dump(mode="json"),
-                },
-            )
-            for item in items
-            if isinstance(item.received, Report)
-        ]
-        if entries:
-            self._write(lambda writer: writer.log(entries))
+        reports = [item.received for item in items if isinstance(item.received, Report)]
+        if reports:
+            self._write(lambda writer: writer.log(breaking_lines(reports, campaign_id, self._now())))
         settle(items)
 
     def _advance(self, campaign: Campaign, items: Sequence[Item], outside: Outside) -> float:
@@ -294,25 +288,8 @@ class Reconciler:
 
     def _recheck(self, turn: Turn, outside: Outside) -> None:
         """Once after every start: orders that were committed and perhaps never left are published again."""
-        if turn.before.id in self._rechecked:
-            return
-        if turn.before.state is CampaignState.PLANNING:
-            kind, why = "ask-plan", "every host that has not answered is asked"
-            again = dry_runs.questions(turn.after, turn.now, all_open=True)[1]
-        else:
-            kind, why = "resend", "perhaps it never left"
-            killed = bool(holding(applying(outside.switches, turn.after)))
-            held = frozenset(item.host for item in outside.quarantines)
-            held = held if turn.after.kind is not Kind.READ_ONLY else frozenset()
-            again = open_orders(turn.after, turn.now, killed=killed, quarantined=held)
-            # a second copy may be under way from now on: no single answer may speak for both
-            resent = [
-                Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
-            ]
-            turn.after = record(turn.after, resent, turn.now, {})
-        for order in (sending.order for sending in again):
-            turn.note(kind, {"why": why}, host=order.host.name, attempt=order.attempt_id)
-        turn.sendings += again
+        if turn.before.id not in self._rechecked:
+            send_again(turn, outside)
 
     def _around(self, turn: Turn, outside: Outside) -> Surroundings:
         """Collect what the campaign must know of the world outside itself; what is new of it is logged."""

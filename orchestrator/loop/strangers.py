@@ -9,6 +9,7 @@ import structlog
 
 from orchestrator.loop.received import Malformed, Received
 from orchestrator.store.records import LogEntry
+from tasks.wire import Report
 
 log = structlog.get_logger()
 
@@ -31,3 +32,16 @@ def _line(received: Received, now: datetime) -> LogEntry:
         return LogEntry(kind="malformed", at=now, data=data)
     said = received.model_copy(update={"result": None}).model_dump(mode="json")
     return LogEntry(kind="ignored", at=now, data={"reason": "no such campaign", "report": said})
+
+
+def breaking_lines(reports: Sequence[Report], campaign_id: str, now: datetime) -> list[LogEntry]:
+    """Give the lines of the log that keep reports which broke the turn they came in."""
+    return [
+        LogEntry(
+            kind="ignored",
+            at=now,
+            campaign_id=campaign_id,
+            data={"reason": "it broke the turn it came in", "report": report.model_dump(mode="json")},
+        )
+        for report in reports
+    ]

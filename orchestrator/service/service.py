@@ -64,14 +64,19 @@ class Service(Reading):
         health: Callable[[], Mapping[str, Any]] = dict,
         channels: Collection[str] = (),
         fleet_budget: int | None = None,
+        adopt: Callable[[Campaign], None] = lambda _campaign: None,
     ) -> None:
-        """Serve what `store` holds; ring `wake` when there is something to do; `channels` are those there are."""
+        """Serve what `store` holds; ring `wake` when there is something to do; `channels` are those there are.
+
+        `adopt` is given every campaign as it was just committed here.
+        """
         super().__init__(
             store, lead, now=now, bulletin=bulletin, cached=cached, health=health, fleet_budget=fleet_budget
         )
         self._wake = wake
         self._new_id = new_id
         self._channels = channels
+        self._adopt = adopt
 
     def plan(self, request: NewPlan) -> str:
         """Begin to plan: hosts are asked for their dry runs; gives the id of the new campaign."""
@@ -113,20 +118,21 @@ class Service(Reading):
         """Apply a plan: the very document that was made, once, before it expires; gives the campaign's id."""
         bytes_of_plan = canonical(document)
         with self._store.write(self._lead.epoch) as writer:
-            refused = self._apply(
+            applied = self._apply(
                 writer, bytes_of_plan, by, allow_data_loss=allow_data_loss, on_conflict=on_conflict
             )
-        self._changed()
-        if isinstance(refused, DockwaveError):
-            raise refused
-        return refused
+        if isinstance(applied, DockwaveError):
+            self._changed()
+            raise applied
+        self._changed(applied)
+        return applied.id
 
     def _apply(
         self, writer: Writer, document: bytes, by: str, *, allow_data_loss: bool, on_conflict: OnConflict
-    ) -> str | DockwaveError:
+    ) -> Campaign | DockwaveError:
         now = self._now()
         plan = writer.plan_by_hash(hashlib.sha256(document).hexdigest())
-        campaign = writer.load(plan.campaign_id) if plan is not None else None
+        campaign = self._shelf.get(writer, plan.campaign_id) if plan is not None else None
         if plan is None or campaign is None:
             problem = edited(writer, document)
             writer.log([_refused("apply", problem, now, by)])
@@ -140,8 +146,7 @@ class Service(Reading):
             return problem_or_none
         writer.mark_applied(campaign.id, now, _line(by))
         writer.log(list(conflicting.noted(campaign, found, now)))
-        self._observe(writer, campaign, Started(by=_line(by)), now)
-        return campaign.id
+        return self._observe(writer, campaign, Started(by=_line(by)), now)
 
     def abort(self, campaign_id: str, by: str, reason: str = "", *, hard: bool = False) -> Campaign:
         """Start no further host; running ones finish, or stop between two steps. Repeating it changes nothing."""
@@ -149,7 +154,7 @@ class Service(Reading):
             campaign = self._found(writer, campaign_id)
             event = AbortAsked(by=_line(by), reason=_line(reason), hard=hard)
             saved = self._observe(writer, campaign, event, self._now())
-        self._changed()
+        self._changed(saved)
         return saved
 
     def operate(self, campaign_id: str, event: OperatorEvent) -> Campaign:
@@ -164,9 +169,10 @@ class Service(Reading):
             else:
                 problem = Refused(against.reason, code="E_NOT_NOW", hint=against.hint)
                 writer.log([_refused(kind_of(event), problem, now, event.by, campaign.id)])
-        self._changed()
         if against is not None:
+            self._changed()
             raise problem
+        self._changed(saved)
         return saved
 
     def refuse(self, campaign_id: str, event: OperatorEvent, problem: DockwaveError) -> None:
@@ -255,7 +261,10 @@ class Service(Reading):
             if not reader.starting_with(campaign_id):
                 return campaign_id
 
-    def _changed(self) -> None:
+    def _changed(self, saved: Campaign | None = None) -> None:
+        """Let everybody know of what was committed."""
+        if saved is not None:
+            self._adopt(saved)
         with self._store.read() as reader:
             self._bulletin.announce(reader.last_seq())
         self._wake()

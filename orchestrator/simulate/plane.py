@@ -63,6 +63,7 @@ class Plane:
             bulletin=bulletin,
             wake=self.reconciler.wake,
             cached=self.reconciler.cached,
+            adopt=self.reconciler.adopt,
             new_id=new_id,
             channels=channels,
         )

@@ -108,6 +108,7 @@ class Control:
             bulletin=bulletin,
             wake=self.reconciler.wake,
             cached=self.reconciler.cached,
+            adopt=self.reconciler.adopt,
             new_id=lambda: next(ids),
             channels=self.channels,
             fleet_budget=self.fleet_budget,

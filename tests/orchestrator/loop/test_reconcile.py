@@ -18,6 +18,7 @@ from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.ingest import event_of
 from orchestrator.loop.received import Malformed
 from orchestrator.store.errors import StoreUnusable
+from orchestrator.store.reader import Reader
 from orchestrator.store.store import Store
 from orchestrator.store.writer import Writer
 from tasks.model import Mode
@@ -371,6 +372,34 @@ def test_a_late_receipt_frees_a_host_whose_campaign_gave_up_on_it(store: Store) 
     control.tick()
     assert control.service.leases() == ()
     assert control.kinds(own)[-2:] == ["ignored", "late-receipt"]
+
+
+def test_what_a_person_asked_is_not_read_back_by_the_loop(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = Control(store)
+    own = control.apply(THREE, waves="rest")
+
+    def never(_reader: Reader, wanted: str) -> Campaign | None:
+        raise AssertionError(f"{wanted} was in hand, in the version SQL has")
+
+    monkeypatch.setattr(Reader, "load", never)
+    control.service.operate(own, PauseAsked(by="me", reason="wait"))
+    control.tick()
+    assert control.states(own)[""] == "PAUSED"
+    assert control.reconciler.cached(own) == control.service.campaign(own)
+
+
+def test_a_campaign_in_a_version_sql_does_not_have_is_read_anew(store: Store) -> None:
+    control = Control(store)
+    own = control.apply(THREE, waves="rest")
+    known = control.service.campaign(own)
+    control.reconciler.adopt(replace(known, version=known.version + 1, runs=()))
+    control.service.operate(own, PauseAsked(by="me", reason="wait"))
+    control.reconciler.adopt(replace(known, runs=()))
+    control.tick()
+    assert control.reconciler.cached(own) == control.service.campaign(own)
+    assert len(control.service.campaign(own).runs) == 3
 
 
 def test_a_database_that_fails_at_the_commit_loses_no_order_and_doubles_none(

@@ -244,7 +244,7 @@ BUGS: tuple[Bug, ...] = (
         Law.APART,
         269,
         "A host that was left to a person is not quarantined",
-        (f"{_COMMIT}:commit", "writer.quarantine(left_to_people(turn))", "writer.quarantine(())"),
+        (f"{_COMMIT}:commit", "writer.quarantine(left_to_people(turn, changed))", "writer.quarantine(())"),
     ),
     _bug(
         Law.AGREED,
