@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.campaign.lease import LEASE_FOR_S
 from orchestrator.gates.asker import Asker
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.collecting import collect_seldom
@@ -48,6 +49,7 @@ class ControlPlane:
         owner: str | None = None,
         channels: Sequence[Channel] = (),
         fleet_budget: int | None = None,
+        lease_for_s: float = LEASE_FOR_S,
     ) -> None:
         """Open and migrate the database; `start` begins to work."""
         self._broker_url = broker_url
@@ -63,6 +65,7 @@ class ControlPlane:
             bulletin=self.bulletin,
             ask=self._ask_gates,
             fleet_budget=fleet_budget,
+            lease_for_s=lease_for_s,
         )
         self.asker = Asker(self.reconciler.gate_answers.put, now=now)
         self.notifier = Notifier(self.store, self.lead, channels, now=now, bulletin=self.bulletin)

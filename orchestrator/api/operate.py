@@ -151,8 +151,8 @@ def _add_hosts(routes: APIRouter, service: Service) -> None:
         return {"host": name}
 
     @routes.get("/locks")
-    def locks() -> dict[str, list[dict[str, str]] | list[dict[str, str | int]]]:
-        """The hosts campaigns keep: owner, reason, since when, fencing number."""
+    def locks() -> dict[str, list[dict[str, str]] | list[dict[str, str | int | None]]]:
+        """The hosts campaigns keep: owner, reason, since when, until when unless it is renewed, fencing number."""
         leases = service.leases()
         owned = {(lease.host, lease.campaign_id) for lease in leases}
         # a lease uses budgets as well: listed are those that outlived theirs
@@ -160,7 +160,7 @@ def _add_hosts(routes: APIRouter, service: Service) -> None:
         return {"locks": [_lock(lease) for lease in leases], "budget_uses": [_use(use) for use in uses]}
 
 
-def _lock(lease: Lease) -> dict[str, str | int]:
+def _lock(lease: Lease) -> dict[str, str | int | None]:
     return {
         "host": lease.host,
         "campaign": lease.campaign_id,
@@ -168,6 +168,7 @@ def _lock(lease: Lease) -> dict[str, str | int]:
         "epoch": lease.epoch,
         "since": lease.since.isoformat(),
         "reason": lease.reason,
+        "until": lease.expires_at.isoformat() if lease.expires_at is not None else None,
     }
 
 

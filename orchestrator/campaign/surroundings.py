@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from orchestrator.campaign.kill_switch import Switch, holding
 from orchestrator.campaign.quarantine import Quarantine
@@ -31,6 +32,9 @@ class Surroundings:
     blocked: frozenset[str] = frozenset()
     #: campaigns that keep the blocked ones, by host
     owners: Mapping[str, str] = field(default_factory=dict)
+    #: hosts this campaign keeps although it is over, with the instant at which each lock runs out (None: not known
+    #: yet); None = not collected
+    kept: Mapping[str, datetime | None] | None = None
     #: hosts that any campaign keeps, this one included; collected only for campaigns that keep budgets
     away: tuple[Away, ...] = ()
     #: how many hosts may be away at a time whatever a campaign says, by the control plane's settings; None = no limit

@@ -16,6 +16,7 @@ from orchestrator.campaign.causes import HEALTHY, Cause, causes_of
 from orchestrator.campaign.census import open_attempt, take_census
 from orchestrator.campaign.contrast import in_words
 from orchestrator.campaign.drift import left_alone
+from orchestrator.campaign.lease import lock_lines
 from orchestrator.campaign.quarantine_waits import waiting_hosts
 from orchestrator.campaign.remarks import brake_lines, notice_lines
 from orchestrator.campaign.rollout import StopAction
@@ -76,7 +77,7 @@ def explain(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> E
         at=stops[0].at if stops else None,
         groups=found,
         done=tuple(_done(campaign)),
-        left=tuple(_left(campaign)),
+        left=(*_left(campaign), *lock_lines(campaign, around)),
         next=tuple(_next(campaign, found, around)),
     )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.campaign.durations import words
 from orchestrator.campaign.words import plural
 from orchestrator.cli.session import Session, command
 
@@ -36,19 +37,26 @@ def locks(
         )
 
 
+def _runs_out(lock: dict[str, Any], now: datetime) -> str:
+    """In how long the lock is renewed, while its campaign is at work, or taken away."""
+    if lock["until"] is None:
+        return "not known yet"
+    left = (datetime.fromisoformat(lock["until"]) - now).total_seconds()
+    return f"in {words(float(int(left)))}" if left >= 1 else "now"
+
+
 def _print(session: Session, kept: list[dict[str, Any]], now: datetime) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from orchestrator.campaign.durations import words
     from orchestrator.screens.sanitize import plain
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("HOST", "CAMPAIGN", "FOR", "AGE", "ATTEMPT", "EPOCH"):
+    for column in ("HOST", "CAMPAIGN", "FOR", "AGE", "RUNS OUT", "ATTEMPT", "EPOCH"):
         table.add_column(column, overflow="fold")
     for lock in kept:
         age = max((now - datetime.fromisoformat(lock["since"])).total_seconds(), 0.0)
-        cells = (lock["host"], lock["campaign"], lock["reason"], words(float(int(age))))
+        cells = (lock["host"], lock["campaign"], lock["reason"], words(float(int(age))), _runs_out(lock, now))
         more = (lock["attempt"], str(lock["epoch"]))
         table.add_row(*(plain(cell) for cell in (*cells, *more)))
     session.print(table)

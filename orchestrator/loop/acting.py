@@ -23,6 +23,7 @@ from orchestrator.campaign.events import (
     StopAttempt,
     WakeAt,
 )
+from orchestrator.campaign.lease import kept_until
 from orchestrator.campaign.record import record
 from orchestrator.campaign.shared_cause import open_look
 from orchestrator.campaign.surroundings import Surroundings
@@ -106,4 +107,5 @@ def _lease(turn: Turn, run: HostRun) -> Lease:
         epoch=attempt.epoch,
         since=turn.now,
         reason=turn.after.procedure,
+        expires_at=kept_until(turn.after, run, turn.now, turn.lease_for_s),
     )

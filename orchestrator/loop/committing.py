@@ -29,6 +29,13 @@ def _proven(done: Iterable[HostRun]) -> list[str]:
     return [run.host.name for run in done if run.state in well]
 
 
+def _newest(writer: Writer, turn: Turn) -> list[str]:
+    """Give those hosts with a late receipt that were ordered nothing since: of what came later it says nothing."""
+    known = writer.hosts(turn.freed)
+    epochs = {host: attempt.epoch for host in turn.freed if (attempt := turn.hosts[host].attempt) is not None}
+    return [host for host, epoch in epochs.items() if host in known and known[host].epoch <= epoch]
+
+
 def left_to_people(turn: Turn, changed: Iterable[tuple[HostRun, HostRun]]) -> list[Quarantine]:
     """Give the hosts this campaign has left to a person since this turn began: no campaign changes them now."""
     return [
@@ -63,8 +70,9 @@ def commit(turn: Turn, writer: Writer) -> Campaign:
     done = released(run for _, run in changed)
     names = [run.host.name for run in done]
     writer.release_leases(saved.id, [*names, *turn.freed])
-    writer.end_uses(saved.id, names)
-    writer.prove_well([*(_proven(done) if turn.after.kind is not Kind.READ_ONLY else ()), *turn.freed])
+    writer.end_uses(saved.id, [*names, *turn.freed])
+    proven = _proven(done) if turn.after.kind is not Kind.READ_ONLY else []
+    writer.prove_well([*proven, *_newest(writer, turn)])
     if turn.identities:
         writer.remember_hosts(turn.identities, turn.now)
     return saved

@@ -36,6 +36,7 @@ def note_blocked(turn: Turn, before: frozenset[str], around: Surroundings, outsi
         if host in around.blocked:
             owner = owners[host]
             data = {"campaign": owner.campaign_id, "attempt": owner.attempt_id, "reason": owner.reason}
-            turn.note("blocked", data | {"since": owner.since.isoformat()}, host=host)
+            until = owner.expires_at.isoformat() if owner.expires_at is not None else ""
+            turn.note("blocked", data | {"since": owner.since.isoformat(), "until": until}, host=host)
         else:
             turn.note("blocked", {"quarantine": held[host].text}, host=host)

@@ -85,3 +85,15 @@ def settle(items: Sequence[Item]) -> None:
     """Note that these are committed; their batches may be acknowledged when nothing else of them is open."""
     for item in items:
         item.delivery.settle(1)
+
+
+def taken(items: list[Item], some: Sequence[Item]) -> None:
+    """Take these out of the list in place: what is left in it when a tick breaks comes again."""
+    gone = {id(item) for item in some}
+    items[:] = [item for item in items if id(item) not in gone]
+
+
+def done(items: list[Item], some: Sequence[Item]) -> None:
+    """Settle these, and take them out of the list."""
+    settle(some)
+    taken(items, some)

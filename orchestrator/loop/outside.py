@@ -10,7 +10,7 @@ from orchestrator.campaign.kill_switch import Switch, applying
 from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST
-from orchestrator.campaign.surroundings import CALM, Surroundings
+from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.store.errors import Conflict
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Lease
@@ -41,13 +41,14 @@ class Outside:
     def around(self, campaign: Campaign) -> Surroundings:
         """Give the part of it that concerns a campaign; reading is held up by kill switches only."""
         if campaign.state in FINAL_CAMPAIGN:
-            return CALM
+            mine = (lease for lease in self.leases if lease.campaign_id == campaign.id)
+            return Surroundings(kept={lease.host: lease.expires_at for lease in mine})
         switches = applying(self.switches, campaign)
         if campaign.kind is Kind.READ_ONLY:
             return Surroundings(switches=switches)
         others = {lease.host: lease.campaign_id for lease in self.leases if lease.campaign_id != campaign.id}
-        mine = runs_of(campaign, others)
-        others = {host: others[host] for host, run in mine.items() if run.state not in FINAL_HOST}
+        runs = runs_of(campaign, others)
+        others = {host: others[host] for host, run in runs.items() if run.state not in FINAL_HOST}
         return Surroundings(
             blocked=frozenset(others),
             owners=others,

@@ -19,15 +19,18 @@ from orchestrator.campaign.decide import WORKING, decide
 from orchestrator.campaign.disruption import keeps_budgets
 from orchestrator.campaign.events import WakeAt
 from orchestrator.campaign.kill_switch import Switch
+from orchestrator.campaign.lease import LEASE_FOR_S
 from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
+from orchestrator.loop import expiring
 from orchestrator.loop.acting import act
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.committing import commit
 from orchestrator.loop.gate_questions import GateAnswers, GateQuestion
 from orchestrator.loop.held import note_blocked, note_switches
-from orchestrator.loop.inbox import Inbox, Item, settle
+from orchestrator.loop.in_hand import InHand
+from orchestrator.loop.inbox import Inbox, Item, done, settle, taken
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.observing import observe_event, observe_reports
@@ -78,8 +81,9 @@ class Reconciler:
         bulletin: Bulletin | None = None,
         ask: Callable[[Sequence[GateQuestion]], None] | None = None,
         fleet_budget: int | None = None,
+        lease_for_s: float = LEASE_FOR_S,
     ) -> None:
-        """Work on `store` while `lead` is held; no more than `fleet_budget` hosts are away at a time."""
+        """Work on `store` while `lead` is held, with `fleet_budget` and `lease_for_s` of the settings."""
         self._store = store
         self._lead = lead
         self._outbox = outbox
@@ -92,23 +96,16 @@ class Reconciler:
         self.gate_answers = GateAnswers(self.wake)
         self._ask = ask
         self._fleet_budget = fleet_budget
-        self._cache: dict[str, Campaign] = {}
-        #: campaigns as people's requests left them since the last tick
-        self._adopted: dict[str, Campaign] = {}
+        self._lease_for_s = lease_for_s
+        self._campaigns = InHand(store, fleet_budget)
+        #: takes over what this process has committed elsewhere; gives campaigns to readers who check their version
+        self.adopt, self.cached = self._campaigns.adopt, self._campaigns.newest
         #: campaigns whose open orders were looked at since this process began to lead
         self._rechecked: set[str] = set()
         #: hosts each campaign was last told to leave alone
         self._blocked: dict[str, frozenset[str]] = {}
         #: kill switches each campaign was last told of
         self._thrown: dict[str, tuple[Switch, ...]] = {}
-
-    def cached(self, campaign_id: str) -> Campaign | None:
-        """Give the campaign as this loop knows it: for readers who check its version themselves."""
-        return self._adopted.get(campaign_id) or self._cache.get(campaign_id)
-
-    def adopt(self, campaign: Campaign) -> None:
-        """Take over what this process has just committed elsewhere; it counts while SQL has that very version."""
-        self._adopted[campaign.id] = campaign
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop; a database in trouble is waited for."""
@@ -146,8 +143,7 @@ class Reconciler:
 
     def _stand_by(self) -> None:
         """Know nothing and send nothing."""
-        self._cache.clear()
-        self._adopted = {}
+        self._campaigns.clear()
         self._rechecked.clear()
         self._blocked.clear()
         self._thrown.clear()
@@ -163,51 +159,49 @@ class Reconciler:
                 reports[campaign_id_of(item.received)].append(item)
             else:
                 strangers.append(item)
-        outside = self._refresh(reports)
-        strangers += [item for own, mine in reports.items() if own not in self._cache for item in mine]
+        outside = self._campaigns.refresh(reports)
+        strangers += [
+            item for own, mine in reports.items() if self._campaigns.get(own) is None for item in mine
+        ]
         if strangers:
             self._write(
                 lambda writer: writer.log(strange_lines([s.received for s in strangers], self._now()))
             )
-            _done(items, strangers)
+            done(items, strangers)
+        self._sweep(outside)
         rest = TICK_S
-        for campaign_id in list(self._cache):
+        for campaign_id in self._campaigns:
             mine = reports.get(campaign_id, [])
             rest = min(rest, self._turn(campaign_id, mine, outside))
-            _taken(items, mine)
+            taken(items, mine)
         return rest
 
-    def _refresh(self, reports: dict[str, list[Item]]) -> Outside:
-        """Read what changed under us: campaigns begun, applied or aborted by others, leases and kill switches."""
-        adopted, self._adopted = self._adopted, {}
-        with self._store.read() as reader:
-            heads = {head.id: head for head in reader.heads()}
-            for own in (*heads, *reports):
-                cached = self._cache.get(own)
-                head = heads.get(own)
-                if cached is not None and (head is None or head.version == cached.version):
-                    continue
-                known = adopted.get(own)
-                same = known is not None and head is not None and known.version == head.version
-                found = known if same else reader.load(own)
-                if found is not None:
-                    self._cache[own] = found
-            outside = Outside.read(reader, self._fleet_budget)
-        for own in [own for own in self._cache if own not in heads and own not in reports]:
-            del self._cache[own]
-        return outside
+    def _sweep(self, outside: Outside) -> None:
+        """Renew leases that run out, or take them away; one that cannot be judged holds up no campaign."""
+        now = self._now()
+        leases = expiring.due(outside.leases, now)
+        if not leases:
+            return
+        try:
+            self._write(
+                lambda writer: expiring.sweep(writer, leases, self._campaigns.get, now, self._lease_for_s)
+            )
+        except (Deposed, StoreUnusable, SQLAlchemyError):
+            raise
+        except Exception:
+            log.exception("Leases could not be looked at", action="sweep", leases=len(leases))
 
     def _turn(self, campaign_id: str, items: list[Item], outside: Outside) -> float:
         """Give one campaign its turn; one that fails holds up none of the others."""
         for _ in range(_TRIES):
-            campaign = self._cache.get(campaign_id)
+            campaign = self._campaigns.get(campaign_id)
             if campaign is None:
                 break
             try:
                 rest = self._advance(campaign, items, outside)
             except (Conflict, LeaseHeld) as error:
                 log.info("Somebody else was first", action="save", campaign=campaign_id, why=error.message)
-                outside = self._reload(campaign_id)
+                outside = self._campaigns.reload(campaign_id)
             except (Deposed, StoreUnusable, SQLAlchemyError):
                 # perhaps it was committed all the same: then its orders have not left
                 self._rechecked.discard(campaign_id)
@@ -223,16 +217,6 @@ class Reconciler:
         self.inbox.put_back(items)
         return TICK_S / 4
 
-    def _reload(self, campaign_id: str) -> Outside:
-        with self._store.read() as reader:
-            found = reader.load(campaign_id)
-            outside = Outside.read(reader, self._fleet_budget)
-        if found is None:
-            self._cache.pop(campaign_id, None)
-        else:
-            self._cache[campaign_id] = found
-        return outside
-
     def _set_aside(self, campaign_id: str, items: Sequence[Item]) -> None:
         """Keep reports that broke a turn as evidence, so that they do not break every later one too."""
         reports = [item.received for item in items if isinstance(item.received, Report)]
@@ -242,7 +226,13 @@ class Reconciler:
 
     def _advance(self, campaign: Campaign, items: Sequence[Item], outside: Outside) -> float:
         now = self._now()
-        turn = Turn(before=campaign, after=campaign, now=now, fleet_budget=self._fleet_budget)
+        turn = Turn(
+            before=campaign,
+            after=campaign,
+            now=now,
+            fleet_budget=self._fleet_budget,
+            lease_for_s=self._lease_for_s,
+        )
         reports = [item.received for item in items if isinstance(item.received, Report)]
         if campaign.state is CampaignState.PLANNING:
             plan_turn(self._store, turn, reports)
@@ -267,7 +257,7 @@ class Reconciler:
                 return saved
 
             # known only once it is committed: a version that was never saved would pass for one that was
-            self._cache[campaign.id] = self._write(write)
+            self._campaigns.put(self._write(write))
         # a plan that is not at work yet is told when it begins
         self._blocked[campaign.id] = around.left_alone if turn.after.state in WORKING else frozenset()
         self._thrown[campaign.id] = around.thrown if turn.after.state in WORKING else ()
@@ -302,17 +292,6 @@ class Reconciler:
         # read now: another campaign may have started hosts in this very tick
         with self._store.read() as reader:
             return with_details(reader, campaign, around)
-
-
-def _taken(items: list[Item], some: Sequence[Item]) -> None:
-    """Take these out of the list in place: what is left in it when a tick breaks comes again."""
-    gone = {id(item) for item in some}
-    items[:] = [item for item in items if id(item) not in gone]
-
-
-def _done(items: list[Item], some: Sequence[Item]) -> None:
-    settle(some)
-    _taken(items, some)
 
 
 def _kind(error: StoreUnusable | SQLAlchemyError) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.events import Action, Event
+from orchestrator.campaign.lease import LEASE_FOR_S
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.orders import Sending
 from orchestrator.store.records import Lease, LogEntry
@@ -28,6 +29,8 @@ class Turn:
     now: datetime
     #: hosts that may be away at a time, by the control plane's settings
     fleet_budget: int | None = None
+    #: seconds beyond the longest an attempt may take after which a host nobody hears of is free, by the same settings
+    lease_for_s: float = LEASE_FOR_S
     log: list[LogEntry] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)

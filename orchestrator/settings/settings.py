@@ -60,6 +60,8 @@ class Settings:
     concurrency: str
     #: how many hosts may be away at a time, all campaigns together; "" for no limit
     fleet_budget: str
+    #: seconds for which a finished campaign keeps a host nobody hears of beyond the longest its attempt may take
+    lease_for_s: int
     #: channels by which people are told, as JSON; "" for none
     notify_channels: str
     #: who may decide by a token of their own, and their groups, as JSON; "" for nobody
@@ -196,6 +198,7 @@ def _complete(
         log_level="info",
         concurrency="",
         fleet_budget="",
+        lease_for_s=3600,
         notify_channels="",
         people="",
     )

@@ -143,6 +143,7 @@ PARSERS: dict[str, Parser] = {
     "inventory": _paths,
     "log_level": _choice(*_LEVELS),
     "concurrency": _or_none(_integer(1, 512)),
+    "lease_for_s": _integer(60, 7 * 86_400),
     "fleet_budget": _or_none(_integer(1, 100_000)),
     "notify_channels": parse_channels,
     "people": parse_people,

@@ -14,6 +14,16 @@ from orchestrator.store.tables import LeaseRow, table_of
 
 LEASES = table_of(LeaseRow)
 
+#: what a lease that is taken again changes; it keeps its age
+_RENEWED = ("attempt_id", "epoch", "reason", "expires_at")
+
+#: the very lease that was looked at: not one that was taken since
+_THIS = (
+    (LEASES.c.host == bindparam("key"))
+    & (LEASES.c.campaign_id == bindparam("own"))
+    & (LEASES.c.epoch == bindparam("number"))
+)
+
 #: built once: it is asked in every turn
 _ALL = select(LEASES).order_by(LEASES.c.host)
 
@@ -28,6 +38,7 @@ def listed(connection: Connection) -> tuple[Lease, ...]:
             epoch=row.epoch,
             since=row.since,
             reason=row.reason,
+            expires_at=row.expires_at,
         )
         for row in connection.execute(_ALL)
     )
@@ -55,7 +66,7 @@ def take(connection: Connection, wanted: Sequence[Lease]) -> None:
         owner = held.get(lease.host)
         if owner is not None and owner != lease.campaign_id:
             raise LeaseHeld(lease.host, owner)
-        row = {"attempt_id": lease.attempt_id, "epoch": lease.epoch, "reason": lease.reason}
+        row = {name: getattr(lease, name) for name in _RENEWED}
         if owner is None:
             new.append(row | {"host": lease.host, "campaign_id": lease.campaign_id, "since": lease.since})
         else:
@@ -64,8 +75,25 @@ def take(connection: Connection, wanted: Sequence[Lease]) -> None:
         connection.execute(insert(LEASES), new)
     if renewed:
         own = LEASES.c.host == bindparam("key")
-        values: dict[str, Any] = {name: bindparam(name) for name in ("attempt_id", "epoch", "reason")}
+        values: dict[str, Any] = {name: bindparam(name) for name in _RENEWED}
         connection.execute(update(LEASES).where(own).values(values), renewed)
+
+
+def renew(connection: Connection, leases: Sequence[Lease]) -> None:
+    """Let these last longer; one that was taken anew or given back since is left as it is."""
+    if leases:
+        rows = [_this(lease) | {"until": lease.expires_at} for lease in leases]
+        connection.execute(update(LEASES).where(_THIS).values(expires_at=bindparam("until")), rows)
+
+
+def expire(connection: Connection, leases: Sequence[Lease]) -> None:
+    """Take these away; one that was taken anew since stays."""
+    if leases:
+        connection.execute(delete(LEASES).where(_THIS), [_this(lease) for lease in leases])
+
+
+def _this(lease: Lease) -> dict[str, Any]:
+    return {"key": lease.host, "own": lease.campaign_id, "number": lease.epoch}
 
 
 def release(connection: Connection, campaign_id: str, hosts: Sequence[str]) -> None:

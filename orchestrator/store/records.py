@@ -65,6 +65,8 @@ class Lease:
     epoch: int
     since: datetime
     reason: str = ""
+    #: it is looked at then, and renewed or taken away; None: it was taken before leases ran out
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,8 @@ class LeaseRow(Base):
     epoch: Mapped[int]
     since: Mapped[datetime]
     reason: Mapped[str]
+    #: None: it was taken before leases ran out
+    expires_at: Mapped[datetime | None]
 
 
 class BudgetUseRow(Base):

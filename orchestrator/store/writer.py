@@ -63,6 +63,14 @@ class Writer(Reader):
         """Give back the leases this campaign has on these hosts."""
         leases.release(self.connection, campaign_id, names)
 
+    def renew_leases(self, lasting: Sequence[Lease]) -> None:
+        """Let these leases last until the instant they name."""
+        leases.renew(self.connection, lasting)
+
+    def expire_leases(self, gone: Sequence[Lease]) -> None:
+        """Take these leases away; what their hosts use of budgets stays."""
+        leases.expire(self.connection, gone)
+
     def begin_uses(self, campaign_id: str, names: Iterable[str], now: datetime) -> None:
         """Let these hosts use budgets for this campaign."""
         budget_uses.begin(self.connection, campaign_id, names, now)

@@ -31,6 +31,7 @@ def serve(settings: Settings) -> None:
         now=utc_now,
         channels=channels_of(settings.notify_channels),
         fleet_budget=int(settings.fleet_budget) if settings.fleet_budget else None,
+        lease_for_s=settings.lease_for_s,
     )
     plane.start()
     try:

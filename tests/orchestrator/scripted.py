@@ -235,8 +235,17 @@ class ScriptedService:
     def leases(self) -> Sequence[Lease]:
         """One host is kept, since noon."""
         self._check()
-        lease = {"campaign_id": "c0", "attempt_id": "c0/web-1/1", "reason": "engine.upgrade"}
-        return [Lease(host="web-1", epoch=7, since=NOON, **lease)]
+        return [
+            Lease(
+                host="web-1",
+                campaign_id="c0",
+                attempt_id="c0/web-1/1",
+                epoch=7,
+                since=NOON,
+                reason="engine.upgrade",
+                expires_at=NOON + timedelta(hours=2),
+            )
+        ]
 
     def quarantine_host(self, host: str, by: str, reason: str) -> Quarantined:
         """Note it."""

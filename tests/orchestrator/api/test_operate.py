@@ -141,3 +141,4 @@ def test_locks_are_listed_with_owner_reason_and_since(client: httpx.Client) -> N
     assert lock["campaign"] == "c0"
     assert lock["reason"] == "engine.upgrade"
     assert lock["since"].startswith("2026-")
+    assert lock["until"] > lock["since"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Mo
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.cli import locks
 from orchestrator.cli.planfile import read_plan
 from tests.orchestrator.cli.conftest import Dockwave
 from tests.orchestrator.scripted import NOON, ScriptedService, finished
@@ -292,6 +294,15 @@ def test_locks_say_who_keeps_which_host(dockwave: Dockwave) -> None:
         assert text in shown.stdout
     (lock,) = json.loads(dockwave("hosts", "locks", "-o", "json").stdout)["locks"]
     assert (lock["host"], lock["epoch"]) == ("web-1", 7)
+    assert lock["until"] == (NOON + timedelta(hours=2)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("until", "said"), [(7200.0, "in 2h"), (0.5, "now"), (-5.0, "now"), (None, "not known yet")]
+)
+def test_locks_say_in_how_long_each_runs_out(until: float | None, said: str) -> None:
+    end = None if until is None else (NOON + timedelta(seconds=until)).isoformat()
+    assert locks._runs_out({"until": end}, NOON) == said
 
 
 def test_who_is_told_is_a_flag_and_a_bad_one_says_what_to_write(

@@ -301,6 +301,7 @@ def test_leases_kept_for_people_become_quarantines_when_the_schema_is_upgraded(
     with store._engine.begin() as connection:
         for table in ("quarantines", "notifications", "budget_uses"):
             connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("ALTER TABLE leases DROP COLUMN expires_at"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
         connection.execute(
             text(

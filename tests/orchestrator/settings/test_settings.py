@@ -74,6 +74,8 @@ def test_paths_in_a_file_are_relative_to_it(home: Path) -> None:
         ("c.toml", "log_level = 'loud'\n", ":1:1", "none of debug"),
         ("c.toml", "fleet_budget = 0\n", ":1:1", "from 1 to 100000"),
         ("c.toml", "fleet_budget = '10%'\n", ":1:1", "whole number"),
+        ("c.toml", "lease_for_s = 59\n", ":1:1", "from 60 to 604800"),
+        ("c.toml", "lease_for_s = '1h'\n", ":1:1", "whole number"),
         ("c.toml", "api_address = 'no space here'\n", ":1:1", "neither an IP address"),
         ("c.toml", "api_address = '999.1.1.1'\n", ":1:1", "neither an IP address"),
         ("c.toml", "broker_url = 'http://x'\n", ":1:1", "must start with redis://"),

@@ -39,6 +39,7 @@ def test_leases_of_before_use_budgets_after_the_upgrade(sqlite_store: Store) -> 
     with engine.begin() as connection:
         leases.take(connection, [_lease("web-1", "ca")])
         connection.exec_driver_sql("DROP TABLE budget_uses")
+        connection.exec_driver_sql("ALTER TABLE leases DROP COLUMN expires_at")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
     migrate(engine)
     with sqlite_store.read() as reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -120,3 +121,16 @@ def test_a_campaign_gives_back_only_its_own_leases(store: Store) -> None:
         assert len(writer.leases()) == 1
         writer.release_leases("ca", ["web-1", "web-9"])
         assert writer.leases() == ()
+
+
+def test_a_lease_that_was_taken_anew_since_it_was_looked_at_is_neither_renewed_nor_taken_away(
+    store: Store,
+) -> None:
+    with store.write(_lead(store)) as writer:
+        writer.take_leases([_lease("web-1", "ca", 1), _lease("web-2", "ca", 1)])
+        seen = writer.leases()
+        writer.take_leases([_lease("web-1", "ca", 2)])
+        writer.renew_leases([replace(lease, expires_at=NOON) for lease in seen])
+        assert [lease.expires_at for lease in writer.leases()] == [None, NOON]
+        writer.expire_leases(seen)
+        assert [(lease.host, lease.epoch) for lease in writer.leases()] == [("web-1", 2)]

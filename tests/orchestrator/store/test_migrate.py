@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from orchestrator.store.engine import open_engine
+from orchestrator.store import migrate
+from orchestrator.store.engine import WRITES, open_engine
 from orchestrator.store.errors import StoreUnusable
+from orchestrator.store.records import Lease
 from orchestrator.store.store import Store
 from orchestrator.store.tables import Base
 from tasks.errors import BadInput
+from tests.support.campaigns import NOON
 from tests.support.postgres import PostgresCluster
 
 
@@ -55,6 +60,29 @@ def test_orchestrators_started_together_migrate_one_after_the_other(open_stores:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_leases_of_before_they_ran_out_are_kept_without_an_end(database_url: str) -> None:
+    store = Store.open(database_url)
+    epoch = store.take_lead("test", NOON, timedelta(seconds=9))
+    assert epoch is not None
+    with store.write(epoch) as writer:
+        writer.take_leases(
+            [Lease(host="h", campaign_id="c", attempt_id="c/h/1", epoch=1, since=NOON, expires_at=NOON)]
+        )
+    store.close()
+    engine = open_engine(database_url)
+    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+    engine.dispose()
+    again = Store.open(database_url)
+    with again.read() as reader:
+        assert [(lease.host, lease.since, lease.expires_at) for lease in reader.leases()] == [
+            ("h", NOON, None)
+        ]
+    again.close()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(store: Store, database_url: str) -> None:
