@@ -78,21 +78,31 @@ def observe_readings(
     return read_all(campaign, events, now)
 
 
-def _on_hosts(campaign: Campaign, events: list[HostEvent], now: datetime) -> Campaign:
+def hear(
+    campaign: Campaign, events: Sequence[HostEvent], now: datetime
+) -> tuple[Campaign, tuple[HostEvent, ...]]:
+    """The campaign after what hosts said, in its order, and what of it changed anything; one pass over the hosts."""
     if not events or campaign.state in FINAL_CAMPAIGN:
-        return campaign
+        return campaign, ()
     wanted = {event.host for event in events}
     places = {run.host.name: place for place, run in enumerate(campaign.runs) if run.host.name in wanted}
     runs = list(campaign.runs)
-    changed = False
+    changing: list[HostEvent] = []
     for event in events:
         place = places.get(event.host)
         if place is None:
             continue
         run = react(campaign, runs[place], event, now)
-        changed = changed or run is not runs[place]
-        runs[place] = run
-    return moves.tidy(replace(campaign, runs=tuple(runs)), now) if changed else campaign
+        if run is not runs[place]:
+            changing.append(event)
+            runs[place] = run
+    if not changing:
+        return campaign, ()
+    return moves.tidy(replace(campaign, runs=tuple(runs)), now), tuple(changing)
+
+
+def _on_hosts(campaign: Campaign, events: Sequence[HostEvent], now: datetime) -> Campaign:
+    return hear(campaign, events, now)[0]
 
 
 def _started(campaign: Campaign, now: datetime) -> Campaign:

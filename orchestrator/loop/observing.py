@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.campaign.answers import HostEvent
 from orchestrator.campaign.campaign import HostRun, runs_of
 from orchestrator.campaign.events import ControlAnswered, Ended, Event, HostRead
-from orchestrator.campaign.observe import observe, observe_all, observe_readings
+from orchestrator.campaign.observe import hear, observe, observe_readings
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
 from orchestrator.loop.ingest import Ignored, answer_of, event_of, is_reading, reading_of
 from orchestrator.loop.turn import Turn, kind_of
@@ -19,14 +19,10 @@ from tasks.wire import Report
 
 
 def observe_reports(turn: Turn, reports: Sequence[Report]) -> None:
-    """Take in what workers said; what changes nothing is logged with its reason.
-
-    One pass over the hosts for the first report of each, one for the second, and so on: a wave of ten thousand
-    hosts is not copied for every report.
-    """
+    """Take in what workers said; what changes nothing is logged with its reason."""
     hosts = runs_of(turn.before, {report.host for report in reports})
     events = [_event(turn, report, hosts.get(report.host)) for report in reports]
-    effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)], hosts)
+    effective = _observe_all(turn, [event for event in events if not isinstance(event, Ignored)])
     for report, event in zip(reports, events, strict=True):
         if isinstance(event, Ignored):
             # a name nobody planned is hostile text: it stays inside the line's data
@@ -45,28 +41,12 @@ def _event(turn: Turn, report: Report, run: HostRun | None) -> Event | Ignored:
     return event_of(report, run)
 
 
-def _observe_all(turn: Turn, events: Sequence[Event], hosts: Mapping[str, HostRun]) -> set[int]:
+def _observe_all(turn: Turn, events: Sequence[Event]) -> set[int]:
     """Take in these events; gives the identities of those that changed something."""
-    rounds: list[list[Event]] = []
-    nth: Counter[str] = Counter()
-    for event in events:
-        if isinstance(event, ControlAnswered | HostRead):
-            continue
-        host = getattr(event, "host", "")
-        if nth[host] == len(rounds):
-            rounds.append([])
-        rounds[nth[host]].append(event)
-        nth[host] += 1
     effective = _observe_controls(turn, events)
-    for batch in rounds:
-        turn.after = observe_all(turn.after, batch, turn.now)
-        now_known = runs_of(turn.after, hosts)
-        for event in batch:
-            host = getattr(event, "host", "")
-            if now_known[host] is not hosts[host]:
-                effective.add(id(event))
-        hosts = now_known
-    return effective
+    heard = [event for event in events if isinstance(event, HostEvent)]
+    turn.after, changing = hear(turn.after, heard, turn.now)
+    return effective | {id(event) for event in changing}
 
 
 def _observe_controls(turn: Turn, events: Sequence[Event]) -> set[int]:
