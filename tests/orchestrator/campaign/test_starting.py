@@ -114,6 +114,46 @@ def test_a_host_that_waits_says_so_and_the_others_of_the_wave_go_on() -> None:
     assert world.state() is CampaignState.COMPLETE
 
 
+def test_a_host_that_may_start_is_not_kept_waiting_by_one_that_is_asked_again() -> None:
+    """The one before it in the plan took the slot for its own questions, until the pass had gone stale."""
+    world = gated(count=2, failures=9, every_s=10.0)
+    world.run()
+    answer(world, "h1", Verdict.FAIL)
+    assert asked(world) == ["h2"]
+    world.run(seconds=9)
+    answer(world, "h2", Verdict.PASS)
+    assert world.ordered() == ["h2"]
+    world = gated(count=2, failures=9, every_s=10.0)
+    world.run()
+    answer(world, "h1", Verdict.FAIL)
+    world.run(seconds=10)
+    assert asked(world) == ["h2"], "the slot is that of the host that is asked already"
+    world.run(seconds=2)
+    assert asked(world) == ["h2"]
+
+
+def test_hosts_nobody_was_asked_about_come_before_those_that_are_asked_again() -> None:
+    world = gated(count=3, failures=9, every_s=10.0)
+    world.run()
+    answer(world, "h1", Verdict.FAIL)
+    world.now += timedelta(seconds=20)
+    answer(world, "h2", Verdict.FAIL)
+    assert asked(world) == ["h3"], "h1 is due"
+    answer(world, "h3", Verdict.FAIL)
+    assert asked(world) == ["h1"]
+
+
+def test_so_many_may_wait_before_no_other_host_is_asked() -> None:
+    world = gated(count=20, failures=1000, every_s=600.0)
+    world.run()
+    for number in range(1, 12):
+        assert asked(world) == [f"h{number}"]
+        answer(world, f"h{number}", Verdict.FAIL)
+    assert asked(world) == [], "eleven wait"
+    done = world.run(seconds=600)
+    assert [action.host for action in done if isinstance(action, AskGate)] == ["h1"]
+
+
 def test_the_next_wave_waits_for_a_host_that_waits() -> None:
     world = gated(count=2, waves="1", failures=5)
     world.run()
