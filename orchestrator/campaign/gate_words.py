@@ -52,7 +52,8 @@ def gate_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:
     for item in campaign.gates:
         override = override_of(campaign, item.gate, item.wave)
         if override is None and not item.host:
-            sums = f"{_sums(item)}; the last: " if item.gate in at_hosts else ""
+            counted = item.gate in at_hosts and item.wave != BASELINE
+            sums = f"{_sums(item)}; the last: " if counted else ""
             lines.append(f"gate {item.gate}{_place(item.wave)}: {sums}{said(item, now)}")
     overridden = (
         f"gate {item.gate}{_place(item.wave, item.host)}: {_overridden(item, now)}"

@@ -76,14 +76,21 @@ def _verdict(state: GateState) -> tuple[Verdict, str]:
             f"hosts read: {state.hosts - len(silent) - len(state.unsure)} of {state.hosts}",
         )
     if state.sick:
-        return Verdict.FAIL, f"{len(state.sick)} of {state.hosts} hosts: {_some(state.sick)}"
+        return Verdict.FAIL, _of_hosts(state, state.sick)
     dark = (*state.unsure, *silent, *state.brief)
     if dark:
-        return Verdict.ERROR, f"{len(dark)} of {state.hosts} hosts: {_some(dark)}"
+        return Verdict.ERROR, _of_hosts(state, dark)
     if not state.hosts:
         return Verdict.PASS, "there is no host to read yet"
     notes = f"; {_some(state.notes)}" if state.notes else ""
-    return Verdict.PASS, f"hosts that are well: {state.hosts}{notes}"
+    return Verdict.PASS, f"{'it is well' if state.host else f'hosts that are well: {state.hosts}'}{notes}"
+
+
+def _of_hosts(state: GateState, items: tuple[str, ...]) -> str:
+    """How many hosts said what; of the one host of a gate before it, what it said."""
+    if state.host:
+        return items[0].removeprefix(f"{state.host}: ")
+    return f"{len(items)} of {state.hosts} hosts: {_some(items)}"
 
 
 def _only_brief(state: GateState) -> bool:

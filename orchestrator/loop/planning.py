@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from orchestrator.campaign.approval import person
 from orchestrator.campaign.campaign import Campaign, HostRun, Stop
+from orchestrator.campaign.gate_options import ADDRESS, HOST
 from orchestrator.campaign.origin import Origin, going_back, origin_of
 from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
 from orchestrator.campaign.policy import check_policy
@@ -112,6 +113,18 @@ def check(asked: NewPlan) -> None:
         check_policy(asked.policy)
     except ValueError as error:
         raise BadInput(str(error), code="E_POLICY", hint="Mend the option that is named") from None
+
+
+def check_gates(policy: RolloutPolicy, hosts: Sequence[Host]) -> None:
+    """Refuse gates that ask for the address of hosts that have none: they could never be answered."""
+    nowhere = [host.name for host in hosts if host.ssh is None]
+    for gate in policy.gates:
+        if nowhere and ADDRESS in "".join((gate.url, gate.query, *gate.argv)):
+            raise BadInput(
+                f"Gate {gate.name} asks for {ADDRESS}, and hosts with an agent have none: {', '.join(nowhere[:5])}",
+                code="E_POLICY",
+                hint=f"Ask for {HOST}, which is their name, or plan them apart",
+            )
 
 
 def check_channels(policy: RolloutPolicy, channels: Collection[str]) -> None:

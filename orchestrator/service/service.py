@@ -84,6 +84,7 @@ class Service(Reading):
         params = catalog.parse_params(procedure, dict(request.params)).model_dump(mode="json")
         now = self._now()
         planning.check(request)
+        planning.check_gates(request.policy, request.hosts)
         planning.check_channels(request.policy, self._channels)
         with self._store.write(self._lead.epoch) as writer:
             campaign = planning.begin(

@@ -40,18 +40,26 @@ class Gatekeeper:
                 self._clock.after(self._dice.between(0.1, 6.0), self._answer(question, verdict))
 
     def _answer(self, question: GateQuestion, verdict: Verdict) -> Callable[[], None]:
-        key = (question.campaign_id, question.gate.name, question.wave)
+        host = question.host.name if question.host is not None else ""
         event = GateAnswered(
             gate=question.gate.name,
             wave=question.wave,
             asked_at=question.asked_at,
             verdict=verdict,
-            host=question.host.name if question.host is not None else "",
+            host=host,
         )
 
         def answer() -> None:
             if verdict is Verdict.PASS:
-                self._told.passes.setdefault(key, []).append(question.asked_at)
+                self._passed(question, host)
             self._deliver(question.campaign_id, event)
 
         return answer
+
+    def _passed(self, question: GateQuestion, host: str) -> None:
+        campaign, gate = question.campaign_id, question.gate.name
+        if host:
+            self._told.host_passes.setdefault((campaign, gate, host), []).append(question.asked_at)
+        else:
+            key = (campaign, gate, question.wave)
+            self._told.passes.setdefault(key, []).append(question.asked_at)

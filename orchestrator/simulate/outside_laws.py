@@ -44,6 +44,7 @@ def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[st
         yield from _passed(
             after, told, _gates(after, Moment.BACKGROUND), 0, forward[0].attempts[-1].ordered_at
         )
+        yield from _passed_before(after, told, forward)
     if after.kind is Kind.READ_ONLY:
         return
     apart = [run for run in new if run.host.name in told.apart]
@@ -115,6 +116,17 @@ def _opened(campaign: Campaign, told: Told) -> Found:
         yield from _passed(campaign, told, _gates(campaign, Moment.CAMPAIGN), 0, now)
     else:
         yield from _passed(campaign, told, _gates(campaign, Moment.AFTER_WAVE), number - 1, now, last=True)
+
+
+def _passed_before(campaign: Campaign, told: Told, started: Iterable[HostRun]) -> Found:
+    """Each gate before these hosts has passed for each of them, not longer ago than it is good for."""
+    for gate in _gates(campaign, Moment.HOST):
+        for run in started:
+            asked = told.host_passes.get((campaign.id, gate.name, run.host.name), [])
+            now, good_for = run.attempts[-1].ordered_at, timedelta(seconds=gate.every_s)
+            if not any(now < at + good_for for at in asked):
+                detail = f"{campaign.id} started {run.host.name} past {gate.name}: {asked[-3:]}"
+                yield Violation(law=Law.GATES, detail=detail)
 
 
 def _passed(

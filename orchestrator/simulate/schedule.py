@@ -77,6 +77,8 @@ def schedule_of(seed: int) -> Schedule:
         replace(item, policy=_more(dice, item.policy)) if item.policy.monitor_s < 60 else item
         for item in plain.campaigns
     )
+    if Dice(f"host gates {seed}").chance(0.2):
+        campaigns = tuple(_before_hosts(item) for item in campaigns)
     what = [dice.among(_MORE) for _ in range(dice.among((0, 1, 2, 3, 5)))]
     return replace(
         plain,
@@ -185,6 +187,14 @@ def _approval(dice: Dice) -> Approval:
         expires_s=dice.among((None, 60.0, 200.0)),
         abort_on_timeout=dice.chance(0.5),
     )
+
+
+def _before_hosts(wanted: Wanted) -> Wanted:
+    """Give the campaign whose gates before waves are asked before each host."""
+    gates = tuple(
+        replace(gate, at=Moment.HOST) if gate.at is Moment.WAVE else gate for gate in wanted.policy.gates
+    )
+    return replace(wanted, policy=replace(wanted.policy, gates=gates))
 
 
 def _gate(dice: Dice, number: int) -> Gate:

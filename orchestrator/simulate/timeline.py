@@ -148,7 +148,7 @@ def _answers(before: Campaign, after: Campaign) -> Iterator[str]:
             or known.get((item.gate, item.wave)) == item.detail
         ):
             continue
-        place = f" for wave {item.wave}" if item.wave else ""
+        place = f" for wave {item.wave}" if item.wave > 0 else " before all" if item.wave else ""
         yield f"gate {item.gate}{place} answers {item.verdict}: {item.detail}"
 
 

@@ -26,10 +26,12 @@ class Told:
     agreed: dict[str, set[str]] = field(default_factory=dict)
     #: instants at which questions were asked that were answered well, by campaign, gate and wave
     passes: dict[tuple[str, str, int], list[datetime]] = field(default_factory=dict)
+    #: likewise of gates before hosts, by campaign, gate and host
+    host_passes: dict[tuple[str, str, str], list[datetime]] = field(default_factory=dict)
 
     def forget(self) -> None:
         """The database was put back: nothing of it may be known any more."""
-        for kept in (self.aborted, self.thrown, self.apart, self.agreed, self.passes):
+        for kept in (self.aborted, self.thrown, self.apart, self.agreed, self.passes, self.host_passes):
             kept.clear()
 
     def stopped_since(self, campaign: Campaign) -> datetime | None:

@@ -63,6 +63,7 @@ _GATES = tuple(
     Gate(name=f"http-{number}", kind=GateKind.HTTP, at=at, failures=2, errors=1)
     for number, at in enumerate((Moment.AFTER_WAVE, Moment.BACKGROUND, Moment.WAVE), start=1)
 )
+_AT_HOSTS = Gate(name="http-4", kind=GateKind.HTTP, at=Moment.HOST, failures=2, errors=1)
 
 _PICK = st.integers(min_value=0, max_value=1_000)
 
@@ -104,7 +105,7 @@ class CampaignMachine(RuleBasedStateMachine):
         first_wave=st.sampled_from([None, None, 1, 3]),
         rollback_on_failure=st.sampled_from([StopAction.CONTINUE, StopAction.PAUSE, StopAction.HALT]),
         control_hosts=st.sampled_from([0, 0, 1, 3]),
-        gates=st.sampled_from([(), (), _GATES[:1], _GATES]),
+        gates=st.sampled_from([(), (), _GATES[:1], _GATES, (_AT_HOSTS,), (*_GATES, _AT_HOSTS)]),
         script=st.lists(st.sampled_from([How.OK, How.OK, How.OK, *How]), min_size=1, max_size=12),
     )
     def begin(
@@ -227,11 +228,22 @@ class CampaignMachine(RuleBasedStateMachine):
                     forward += 1
                     assert run.state is HostState.PENDING
                     assert run.wave <= wave, "I7: no host of wave n+1 before wave n is over"
+                    self._judge_gates_at(run)
             if isinstance(action, Resend):
                 forward += not self._run(action.host).attempts[-1].undo
         if forward:
             assert not stopped(campaign), "I8: past a stop nothing starts but rollback"
             assert campaign.state is CampaignState.RUNNING
+
+    def _judge_gates_at(self, run: HostRun) -> None:
+        for gate in self.campaign.policy.gates:
+            if gate.at is Moment.HOST:
+                state = state_of(self.campaign, gate.name, run.wave, run.host.name)
+                assert state is not None, "I7: no host starts past a gate that was not asked"
+                assert state.verdict is Verdict.PASS
+                assert self.now < state.asked_at + timedelta(seconds=gate.every_s), (
+                    "I7: nor past a stale pass"
+                )
 
     def _judge_stop(self, run: HostRun) -> None:
         assert self.campaign.abort_hard, "only a hard abort stops hosts at work"
@@ -245,6 +257,8 @@ class CampaignMachine(RuleBasedStateMachine):
             if 0 < run.wave < wave:
                 assert run.state in FINAL_HOST, "I7: the wave before is settled and soaked"
         for gate in campaign.policy.gates:
+            if gate.at is Moment.HOST:
+                continue
             asked_for = {Moment.AFTER_WAVE: wave - 1, Moment.WAVE: wave}.get(gate.at, 0)
             state = state_of(campaign, gate.name, asked_for)
             first = gate.at is Moment.AFTER_WAVE and wave == 1
@@ -475,7 +489,9 @@ class CampaignMachine(RuleBasedStateMachine):
         """Also twice, and late."""
         state = self.campaign.gates[pick % len(self.campaign.gates)]
         self._observe(
-            GateAnswered(gate=state.gate, wave=state.wave, asked_at=state.asked_at, verdict=verdict)
+            GateAnswered(
+                gate=state.gate, wave=state.wave, asked_at=state.asked_at, verdict=verdict, host=state.host
+            )
         )
 
     @rule(pick=_PICK, result=st.sampled_from([OK, OK, refused("E_DAEMON_DOWN"), UNREACHABLE]))
@@ -646,7 +662,13 @@ class CampaignMachine(RuleBasedStateMachine):
             done = self._tick()
         for state in self.campaign.gates:
             self._observe(
-                GateAnswered(gate=state.gate, wave=state.wave, asked_at=state.asked_at, verdict=Verdict.PASS)
+                GateAnswered(
+                    gate=state.gate,
+                    wave=state.wave,
+                    asked_at=state.asked_at,
+                    verdict=Verdict.PASS,
+                    host=state.host,
+                )
             )
         for look in self.campaign.looks[-1:]:
             for control in look.controls:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from orchestrator.campaign.gate import Gate, GateKind, Moment
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.states import CampaignState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store
 from tasks.errors import BadDocument, BadInput, Refused
-from tasks.model import Kind, Mode
+from tasks.model import Host, Kind, Mode, Transport
 from tasks.procedure import Draft
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Order, ReportKind
@@ -248,6 +249,16 @@ def test_what_no_plan_can_be_made_of_is_refused_before_any_host_is_asked(
     with pytest.raises(BadInput, match=said):
         control.service.plan(replace(_wanted("web-1"), **changes))
     assert control.service.campaigns() == ()
+
+
+def test_a_gate_about_the_address_of_a_host_that_has_none_is_refused(sqlite_store: Store) -> None:
+    control = Control(sqlite_store)
+    gate = Gate(name="http-1", kind=GateKind.HTTP, at=Moment.HOST, url="http://{address}/")
+    policy = replace(make_policy(Kind.CHANGING), gates=(gate,))
+    agent = Host(name="db-1", transport=Transport.LOCAL)
+    with pytest.raises(BadInput, match=r"asks for \{address\}.*have none: db-1"):
+        control.service.plan(replace(_wanted("web-1"), hosts=(plain_host("web-1"), agent), policy=policy))
+    assert control.service.plan(replace(_wanted("web-1"), policy=policy))
 
 
 def test_unknown_parameters_are_all_named(sqlite_store: Store) -> None:

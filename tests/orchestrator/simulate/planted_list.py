@@ -302,6 +302,26 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     _bug(
+        Law.GATES,
+        46,
+        "A host starts while its gate is still asked",
+        (
+            "campaign.starting:choose",
+            "standing[_Stand.OPEN], room",
+            "standing[_Stand.OPEN] + standing[_Stand.ASKED], room",
+        ),
+    ),
+    _bug(
+        Law.GATES,
+        97,
+        "What a gate said of one host opens it for all",
+        (
+            "campaign.starting:_stand",
+            "states.get((gate.name, run.wave, run.host.name))",
+            "next(iter(states.values()), None)",
+        ),
+    ),
+    _bug(
         Law.WINDOW,
         140,
         "Hosts are started in a blackout",

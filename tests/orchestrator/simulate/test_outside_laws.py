@@ -72,6 +72,20 @@ def test_a_campaign_that_begins_with_too_few_approvals_is_seen(who: set[str], la
 
 
 @pytest.mark.parametrize(("ago_s", "law"), [(1, set()), (9, set()), (10, {Law.GATES}), (None, {Law.GATES})])
+def test_a_host_that_starts_past_a_gate_is_seen(ago_s: int | None, law: set[Law]) -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.HOST, argv=("true",), every_s=10.0)
+    waiting = with_policy(gates=(gate,))
+    after = started(waiting)
+    (run,) = (run for run, was in zip(after.runs, waiting.runs, strict=True) if run is not was)
+    ordered_at = run.attempts[-1].ordered_at
+    other = (waiting.id, "g", "somebody-else")
+    passes = {other: [ordered_at]}
+    if ago_s is not None:
+        passes[waiting.id, "g", run.host.name] = [ordered_at - ago_s * SECOND]
+    assert broken(waiting, after, Told(host_passes=passes)) == law
+
+
+@pytest.mark.parametrize(("ago_s", "law"), [(1, set()), (9, set()), (10, {Law.GATES}), (None, {Law.GATES})])
 def test_a_wave_that_opens_past_a_gate_is_seen(ago_s: int | None, law: set[Law]) -> None:
     gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.WAVE, argv=("true",), every_s=10.0)
     shut = replace(with_policy(gates=(gate,)), wave=0, waves=1)

@@ -140,6 +140,22 @@ def test_gates_pass_unless_the_script_says_otherwise() -> None:
     assert bad.campaign.state is CampaignState.HALTED
 
 
+def test_gates_before_hosts_and_running_sets_are_rehearsed_too() -> None:
+    before_hosts = replace(GATE, at=Moment.HOST, url="http://{host}/", every_s=5.0, failures=1)
+    running = Gate(name="set-2", kind=GateKind.RUNNING_SET, at=Moment.AFTER_WAVE, timeout_s=45.0)
+    policy = replace(policy_of(), gates=(before_hosts, running))
+    good, bad = (
+        played(scenario(policy=policy)),
+        played(scenario(policy=policy, gates={"http-1": Verdict.FAIL})),
+    )
+    assert good.campaign.state is CampaignState.COMPLETE
+    assert "gate set-2 before all answers pass: hosts read: 4 of 4" in story(good)
+    assert "gate set-2 for wave 2 answers pass: hosts that are well: 3" in story(good)
+    assert bad.campaign.state is CampaignState.HALTED
+    assert any("gate http-1 before hosts of wave 1: fail" in line for line in story(bad))
+    assert {run.state for run in bad.campaign.runs} == {HostState.CANCELLED}
+
+
 def test_people_open_their_gates_unless_the_script_denies_or_nobody_comes() -> None:
     human = Gate(name="human-1", kind=GateKind.HUMAN, at=Moment.WAVE, group="sre", required=2, waves=(2,))
     policy = replace(policy_of(), gates=(human,))
