@@ -36,13 +36,24 @@ def gate_words(campaign: Campaign) -> Iterator[str]:
     """The gates in words, one line each."""
     for gate in campaign.policy.gates:
         if gate.kind is GateKind.HUMAN:
-            yield f"gate {gate.name} {_when(gate)}: waits for {people_words(gate)}; {limit_words(gate, Verdict.FAIL)}"
+            yield (
+                f"gate {gate.name} {_when(gate)}: waits for {people_words(gate)}; "
+                f"{limit_words(gate, Verdict.FAIL)}{_never(gate, campaign)}"
+            )
             continue
         row = f"{gate.passes} passes in a row open it; " if gate.passes > 1 else ""
         limits = "; ".join(
             limit_words(gate, verdict) for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
         )
-        yield f"gate {gate.name} {_when(gate)}: asks {_target(gate)} every {words(gate.every_s)}; {row}{limits}"
+        asks = f"asks {_target(gate)} every {words(gate.every_s)}"
+        yield f"gate {gate.name} {_when(gate)}: {asks}; {row}{limits}{_never(gate, campaign)}"
+
+
+def _never(gate: Gate, campaign: Campaign) -> str:
+    """What must be known of a gate for waves that the plan does not have."""
+    if not gate.waves or not campaign.waves or min(gate.waves) <= campaign.waves:
+        return ""
+    return f"; never asked: this plan has {campaign.waves} wave{'s' if campaign.waves > 1 else ''}"
 
 
 def gate_lines(campaign: Campaign, now: datetime) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.drift import left_alone
+from orchestrator.campaign.exit_code import exit_code
 from orchestrator.campaign.gate_words import closed_at_hosts, closed_gates, closed_words, gate_lines
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.remarks import brake_lines, notice_lines
-from orchestrator.campaign.states import EXIT_CODES, FINAL_CAMPAIGN, FINAL_HOST, HostState
+from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.words import words
 from orchestrator.screens.views import (
@@ -124,7 +125,7 @@ def campaign_view(
             for item in campaign.overrides
         ],
         progress=_progress(campaign, now),
-        exit_code=EXIT_CODES.get(campaign.state),
+        exit_code=exit_code(campaign),
     )
 
 
@@ -148,7 +149,7 @@ def campaign_line(campaign: Campaign) -> CampaignLine:
         wave=campaign.wave,
         waves=campaign.waves,
         totals=totals(campaign),
-        exit_code=EXIT_CODES.get(campaign.state),
+        exit_code=exit_code(campaign),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.events import Dispatch, Recheck, ResumeAsked, RollbackAsked
+from orchestrator.campaign.exit_code import exit_code
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.remarks import brake_lines
@@ -88,10 +89,12 @@ def test_a_rollback_that_fails_makes_the_others_wait_for_a_person_who_resumes_th
     (line,) = brake_lines(world.campaign, world.now)
     assert line.startswith("the rollback of h4 failed, and rollback.on_failure is pause")
     assert "dockwave resume c1" in line
+    assert exit_code(world.campaign) == 4, "whoever follows it is told that a person has to look"
     resume = ResumeAsked(by="ann", reason="h4 is in repair")
     assert objection(world.campaign, resume, world.now) is None
     world.see(resume)
     assert world.state() is CampaignState.ROLLING_BACK
+    assert exit_code(world.campaign) is None
     assert objection(world.campaign, resume, world.now) is not None
     for name in ("h1", "h2", "h3"):
         world.run(seconds=1)

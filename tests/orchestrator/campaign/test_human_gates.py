@@ -82,6 +82,16 @@ def test_only_the_waves_that_are_named_are_asked_for() -> None:
     assert any("gate human-1 before wave 3: waits for" in line for line in words(world.campaign))
 
 
+def test_the_plan_says_of_a_gate_for_waves_it_does_not_have_that_nobody_is_asked() -> None:
+    def line(*waves: int) -> str:
+        (said,) = (text for text in words(asking(waves=waves).campaign) if text.startswith("gate human-1"))
+        return said
+
+    assert line(3, 9).endswith("; never asked: this plan has 2 waves")
+    for waves in ((), (2,), (2, 9)):
+        assert "never asked" not in line(*waves)
+
+
 def test_where_two_are_asked_nobody_counts_twice_and_the_author_not_at_all() -> None:
     """I14: approver differs from author where two persons are asked."""
     world = asking(required=2, among=3)

@@ -9,6 +9,7 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.control import Found
 from orchestrator.campaign.events import ResumeAsked
 from orchestrator.campaign.states import FINAL_CAMPAIGN
+from orchestrator.screens.viewing import campaign_line
 from orchestrator.store.store import Store
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
@@ -86,7 +87,11 @@ def test_when_they_fail_too_it_waits_over_a_restart_until_a_person_resumes_it(sq
     assert control.states(own)["web-1"] == "ROLLING_BACK"
     assert control.hosts.effects[f"{own}/web-1/2"] == 0
     assert "shared-cause check" in control.service.why(own).rule
+    assert campaign_line(control.service.campaign(own)).exit_code == 4, (
+        "whoever follows it is told that a person has to look"
+    )
     control.service.operate(own, ResumeAsked(by="anna", reason="the engines are up again"))
+    assert campaign_line(control.service.campaign(own)).exit_code is None, "it goes on by itself"
     control.run(own, _final)
     assert control.states(own)["web-1"] == "ROLLED_BACK"
 
