@@ -1,18 +1,20 @@
 """Asks gates in threads of its own, a bounded number at a time, and hands their answers back.
 
-It keeps nothing: a question that is lost with it is asked again by the loop.
+It keeps nothing: a question that is lost with it is asked again by the loop. One that had to wait until the loop asks
+again is dropped, so that those of a wave with many slots do not queue up behind their own repetitions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import Gate, GateKind, Verdict
+from orchestrator.campaign.needed_gates import PATIENCE_S
 from orchestrator.gates import command, http, prometheus
 from orchestrator.gates.about import Unanswerable, about
 from orchestrator.gates.answer import Answer, answer
@@ -21,7 +23,7 @@ from tasks.model import Host
 
 log = structlog.get_logger()
 
-_TOGETHER = 8
+_TOGETHER = 32
 
 
 class Asker:
@@ -43,6 +45,9 @@ class Asker:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _one(self, question: GateQuestion) -> None:
+        if self._now() - question.asked_at > timedelta(seconds=question.gate.timeout_s + PATIENCE_S):
+            log.info("A question waited until it is asked again", action="gate", gate=question.gate.name)
+            return
         try:
             said = answer_of(question.gate, self._now(), question.host)
         except Exception as error:

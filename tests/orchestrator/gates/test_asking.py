@@ -195,5 +195,24 @@ def test_the_asker_answers_the_question_it_was_asked(server: str) -> None:
     ]
 
 
+def test_a_question_that_waited_until_it_is_asked_again_is_dropped(server: str) -> None:
+    """Hundreds of slots with a slow server: repetitions would wait behind what they repeat, for ever."""
+    found: list[GateAnswered] = []
+    done = threading.Event()
+
+    def deliver(_campaign_id: str, event: GateAnswered) -> None:
+        found.append(event)
+        done.set()
+
+    asker = Asker(deliver, now=lambda: NOW)
+    gate = Gate(name="http-1", kind=GateKind.HTTP, url=f"{server}/200", timeout_s=10.0)
+    for ago_s in (16, 15):
+        asked_at = NOW - timedelta(seconds=ago_s)
+        asker.ask([GateQuestion(campaign_id="c1", gate=gate, wave=1, asked_at=asked_at)])
+    assert done.wait(30)
+    asker.stop()
+    assert [event.asked_at for event in found] == [NOW - timedelta(seconds=15)]
+
+
 def _run(code: str) -> Gate:
     return Gate(name="g", kind=GateKind.COMMAND, argv=(sys.executable, "-c", code), timeout_s=30.0)
