@@ -46,14 +46,13 @@ def sweep(
 def _with_ends(
     leases: Sequence[Lease], campaign: Campaign | None, now: datetime, lease_for_s: float
 ) -> list[Lease]:
-    """Give them with the instant until which they last; of a campaign nobody knows any more they do not."""
-    if campaign is None:
-        return [replace(lease, expires_at=lease.expires_at or now) for lease in leases]
-    runs = runs_of(campaign, {lease.host for lease in leases})
+    """Give them with the instant until which they last; of a campaign or host nobody knows any more they do not."""
+    runs = runs_of(campaign, {lease.host for lease in leases}) if campaign is not None else {}
     return [
         replace(lease, expires_at=kept_until(campaign, runs[lease.host], now, lease_for_s))
+        if campaign is not None and lease.host in runs
+        else replace(lease, expires_at=lease.expires_at or now)
         for lease in leases
-        if lease.host in runs
     ]
 
 

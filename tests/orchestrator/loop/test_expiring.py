@@ -155,7 +155,7 @@ def test_a_lease_of_before_gets_an_end_when_it_is_seen_and_one_of_a_lost_campaig
     lost = Lease(host="web-9", campaign_id="gone", attempt_id="gone/web-9/1", epoch=1, since=NOON)
     with sqlite_store.write(control.lead.epoch) as writer:
         writer.renew_leases([replace(lease, expires_at=None)])
-        writer.take_leases([lost])
+        writer.take_leases([lost, replace(lost, host="web-8", campaign_id=own)])
     assert None in {item.expires_at for item in control.service.leases()}
     control.tick()
     assert [(item.host, item.expires_at) for item in control.service.leases()] == [
@@ -163,6 +163,8 @@ def test_a_lease_of_before_gets_an_end_when_it_is_seen_and_one_of_a_lost_campaig
     ]
     (line,) = [item for item in control.service.events("gone", 0) if item.kind == expiring.EXPIRED]
     assert line.host == "web-9"
+    (line,) = [item for item in control.service.events(own, 0) if item.kind == expiring.EXPIRED]
+    assert line.host == "web-8", "the campaign never had it"
 
 
 def _end(control: Control, own: str) -> datetime:
