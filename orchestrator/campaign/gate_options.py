@@ -26,6 +26,9 @@ _PEOPLE = frozenset({GateKind.HUMAN})
 
 #: options only some kinds have a use for; names of the file and of the API
 ONLY_OF: Final[Mapping[str, frozenset[GateKind]]] = {
+    "url": frozenset({GateKind.HTTP, GateKind.PROMETHEUS}),
+    **dict.fromkeys(("query", "least", "most"), frozenset({GateKind.PROMETHEUS})),
+    "argv": frozenset({GateKind.COMMAND}),
     **dict.fromkeys(
         ("every", "every_s", "timeout", "timeout_s", "failures", "errors", "inconclusive", "passes"), _ASKED
     ),

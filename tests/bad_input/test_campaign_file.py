@@ -454,7 +454,14 @@ GATES = [
     added("gates: [{kind: command, argv: []}]", "needs argv"),
     added("gates: [{kind: http, url: 'http://h', most: NaN}]", '"NaN" is not a plain number'),
     added("gates: [{kind: http, url: 'http://h', most: .inf}]", '".inf" is not a plain number'),
-    added("gates: [{kind: http, url: 'http://h', least: 2, most: 1}]", "least 2 is above most 1"),
+    added(
+        "gates: [{kind: prometheus, url: 'http://h', query: up, least: 2, most: 1}]",
+        "least 2 is above most 1",
+    ),
+    added("gates: [{kind: human, group: sre, url: 'http://h'}]", "human has no use for url", "Remove url"),
+    added("gates: [{kind: http, url: 'http://h', query: up}]", "http has no use for query"),
+    added("gates: [{kind: http, url: 'http://h', least: 1}]", "http has no use for least"),
+    added("gates: [{kind: health, argv: [/bin/true]}]", "health has no use for argv"),
     added("gates: [{kind: http, url: 'http://h', timeout: 1h}]", 'timeout "1h"', "1s to 10m"),
     added("gates: [{kind: running-set, at: campaign}]", "running-set cannot be asked at campaign"),
     added(
