@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.campaign import Attempt, Campaign
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.census import Census, open_undo
+from orchestrator.campaign.events import Dispatch
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import HostState
 
@@ -55,3 +56,16 @@ def undo_room(campaign: Campaign, census: Census, now: datetime) -> tuple[int, d
 
 def _undos(campaign: Campaign) -> Iterator[Attempt]:
     return (attempt for run in campaign.runs for attempt in run.attempts if attempt.undo)
+
+
+def undo_of(run: HostRun) -> Dispatch:
+    """The order that brings the host back to what it was before its last change."""
+    forward = [attempt.id for attempt in run.attempts if not attempt.undo]
+    return Dispatch(
+        host=run.host.name, number=next_number(run), undo=True, undo_of=forward[-1] if forward else None
+    )
+
+
+def next_number(run: HostRun) -> int:
+    """The number of the next attempt on this host."""
+    return run.attempts[-1].number + 1 if run.attempts else 1

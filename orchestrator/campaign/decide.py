@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign.before_work import before_work, cancel
 from orchestrator.campaign.brakes import Brakes, brakes
-from orchestrator.campaign.bringing_back import ended_by, undo_room
+from orchestrator.campaign.bringing_back import ended_by, next_number, undo_of, undo_room
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import Census, last_news, open_attempt, take_census
 from orchestrator.campaign.clocks import read_clocks
@@ -42,6 +42,8 @@ from tasks.model import Kind
 
 #: states in which hosts are worked on
 WORKING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.ROLLING_BACK})
+
+_OUT_OF_REACH = "hosts out of reach use up the budget, and nobody frees it"
 
 
 def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tuple[Action, ...]:
@@ -165,7 +167,7 @@ class _Turn:
             (run for run in self.census.waiting if run.host.name not in self.alone),
             key=lambda run: (-run.wave, run.failed_as is None),
         )
-        return tuple(_undo_of(run) for run in self._within_budgets(ready, room))
+        return tuple(undo_of(run) for run in self._within_budgets(ready, room))
 
     # -- forward ---------------------------------------------------------------------------------------------
 
@@ -210,7 +212,7 @@ class _Turn:
         free = (run for run in pending if run.host.name not in self.alone)
         start = choose(self.campaign, free, self._room(slots), self.now, self._take, slots=slots)
         orders = (
-            Dispatch(host=run.host.name, number=_next_number(run), undo_of=run.undo_of) for run in start.hosts
+            Dispatch(host=run.host.name, number=next_number(run), undo_of=run.undo_of) for run in start.hosts
         )
         return (*orders, *start.asks)
 
@@ -229,10 +231,12 @@ class _Turn:
         return chosen
 
     def _waits_for_silence(self, run: HostRun) -> bool:
-        """Whether a budget keeps this host back, and only silent hosts of this campaign use that budget."""
+        """Whether a budget keeps this host back, and only lost hosts of this campaign use that budget."""
         if self.ledger is None or run.host.name in self.alone:
             return False
-        silent = {flying.host.name for flying in self.census.flying}
+        silent = {item.host.name for item in self.census.flying}
+        # nobody reaches these any more in this campaign: what they use is never free again
+        silent |= {item.host.name for item in self.campaign.runs if item.state is HostState.UNREACHABLE}
         full = self.ledger.full(run)
         return any(self.ledger.away[group] <= silent for group in full)
 
@@ -247,7 +251,7 @@ class _Turn:
         if not (going or self._gates_closed()):
             return (*cancel(campaign, self._why_cancelled()), Finish(state=final_state(campaign)))
         if not busy and self._stalled():
-            reason = "hosts stayed UNKNOWN, and their slots with them"
+            reason = "hosts stayed UNKNOWN, and their slots with them" if census.flying else _OUT_OF_REACH
             return (*cancel(campaign, reason), Finish(state=final_state(campaign)))
         if over and left:
             names = tuple(run.host.name for run in campaign.runs if run.state is HostState.PENDING)
@@ -263,7 +267,7 @@ class _Turn:
         return f"not started: {stops[-1].rule}" if stops else "not started: the campaign ended"
 
     def _stalled(self) -> bool:
-        """Whether only UNKNOWN hosts stand in the way, and have been silent for long enough."""
+        """Whether only hosts nobody hears of or reaches stand in the way, and have for long enough."""
         campaign, census = self.campaign, self.census
         left = census.states.get(HostState.PENDING, 0)
         if campaign.state is CampaignState.PAUSED and not stopped(campaign):
@@ -273,30 +277,16 @@ class _Turn:
         if self.around.thrown and (census.waiting or (left and not stopped(campaign))):
             # a person holds them; it is not for silent hosts to give them up
             return False
-        if census.soaking or not census.flying:
-            return False
-        if any(run.state is not HostState.UNKNOWN for run in census.flying):
+        if census.soaking or any(run.state is not HostState.UNKNOWN for run in census.flying):
             return False
         back, _ = undo_room(campaign, census, self.now)
         held_up = (*(census.pending if self._may_start() else ()), *(census.waiting if back else ()))
-        if (
-            self._room(campaign.slots)
-            and any(not self._waits_for_silence(run) for run in held_up)
-            and not self.judgement.dark
-        ):
+        stuck = all(self._waits_for_silence(run) for run in held_up)
+        if not census.flying and not (held_up and stuck):
+            return False
+        if self._room(campaign.slots) and not stuck and not self.judgement.dark:
             # another campaign or a quarantine holds these hosts, and will let go of them
             return False
         gives_up = last_news(campaign) + timedelta(seconds=campaign.policy.unknown_wait_s)
         self.timers.at(gives_up)
         return gives_up <= self.now
-
-
-def _undo_of(run: HostRun) -> Dispatch:
-    forward = [attempt.id for attempt in run.attempts if not attempt.undo]
-    return Dispatch(
-        host=run.host.name, number=_next_number(run), undo=True, undo_of=forward[-1] if forward else None
-    )
-
-
-def _next_number(run: HostRun) -> int:
-    return run.attempts[-1].number + 1 if run.attempts else 1

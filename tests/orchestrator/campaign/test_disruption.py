@@ -16,12 +16,21 @@ from orchestrator.campaign.disruption import open_ledger
 from orchestrator.campaign.events import Dispatch
 from orchestrator.campaign.policy import check_policy, make_policy
 from orchestrator.campaign.rollout import Budgets, LabelBudget, Share, StopAction
-from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
+from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState
 from orchestrator.campaign.surroundings import CALM, Away, Surroundings
 from orchestrator.campaign.why import explain
 from orchestrator.campaign.words import words
 from tasks.model import Kind
-from tests.orchestrator.campaign.worlds import CHANGED, LOST, UNDONE, World, failed, host, planned
+from tests.orchestrator.campaign.worlds import (
+    CHANGED,
+    LOST,
+    UNDONE,
+    UNREACHABLE,
+    World,
+    failed,
+    host,
+    planned,
+)
 
 ONE_A_RACK = Budgets(labels=(LabelBudget(label="rack", most=Share(value=1)),))
 RACKS = tuple(host(f"h{number}", rack="ab"[number % 2]) for number in range(4))
@@ -157,6 +166,63 @@ def test_a_percentage_and_its_count_let_the_same_hosts_go(hosts: int, percent: i
         world.run()
         started.append(world.ordered())
     assert started[0] == started[1]
+
+
+def _out_of_reach(world: World, name: str) -> None:
+    """The host's only order does not reach it, and neither does any question until that order has expired."""
+    world.end(name, UNREACHABLE)
+    world.run(seconds=90)
+    world.end(name, UNREACHABLE)
+    world.run()
+    assert world.host(name).state is HostState.UNREACHABLE
+
+
+def test_hosts_do_not_wait_for_ever_for_a_budget_that_only_hosts_out_of_reach_use() -> None:
+    world = _world(max_failures="4")
+    world.run()
+    world.change("h1")
+    world.change("h3")
+    _out_of_reach(world, "h0")
+    assert world.ordered() == ["h0", "h1", "h3"]
+    world.run(seconds=500)
+    assert world.state() is CampaignState.RUNNING
+    world.run(seconds=101)
+    assert world.states()["h2"] is HostState.CANCELLED
+    assert world.state() is CampaignState.INCOMPLETE
+
+
+def test_hosts_that_cannot_be_brought_back_within_a_budget_are_left_to_a_person() -> None:
+    world = _world(max_failures="0", on_breach=StopAction.ROLLBACK_CAMPAIGN)
+    world.run()
+    world.change("h0", "h1")
+    world.change("h3")
+    _out_of_reach(world, "h2")
+    assert world.undos() == ["h1"]
+    world.accept("h1")
+    world.end("h1", UNDONE)
+    world.run()
+    world.accept("h3")
+    world.end("h3", UNDONE)
+    world.run()
+    assert world.state() is CampaignState.ROLLING_BACK
+    world.run(seconds=601)
+    assert world.states()["h0"] is HostState.NEEDS_HUMAN
+    assert world.state() is CampaignState.ROLLBACK_INCOMPLETE
+
+
+def test_hosts_wait_for_a_budget_that_a_person_or_another_campaign_may_free() -> None:
+    world = _world(max_failures="4")
+    world.run()
+    world.change("h1")
+    world.change("h3")
+    world.end("h0", UNREACHABLE)
+    world.run(seconds=90)
+    world.end("h0", UNREACHABLE)
+    away = (Away(host="old", campaign="c9", labels={"rack": "a"}),)
+    world.tick(away=away)
+    world.now += timedelta(seconds=10_000)
+    world.tick(away=away)
+    assert world.state() is CampaignState.RUNNING
 
 
 def test_no_budget_at_all_is_refused() -> None:
