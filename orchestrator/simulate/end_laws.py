@@ -9,6 +9,7 @@ from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.simulate.hosts import SimHost
 from orchestrator.simulate.laws import FINAL_HOSTS, Found, Law, Violation, is_over
 from tasks.model import Kind
+from tasks.result import Outcome
 
 _S = HostState
 
@@ -25,7 +26,7 @@ def at_the_end(campaign: Campaign, hosts: Mapping[str, SimHost]) -> Found:
     """Judge a campaign when everything has come to rest."""
     if campaign.started_at is None:
         return
-    resting = FINAL_HOSTS | ({_S.UNKNOWN} if is_over(campaign) else {_S.PENDING})
+    resting = FINAL_HOSTS | {_S.UNKNOWN} | (set() if is_over(campaign) else {_S.PENDING})
     for run in campaign.runs:
         if run.state not in resting:
             yield Violation(
@@ -33,6 +34,7 @@ def at_the_end(campaign: Campaign, hosts: Mapping[str, SimHost]) -> Found:
             )
         if campaign.kind is not Kind.READ_ONLY:
             yield from _true(campaign, run, hosts[run.host.name])
+            yield from _answered(run, hosts[run.host.name])
     states = {run.state for run in campaign.runs}
     good = {_S.SUCCEEDED, _S.ALREADY_RIGHT}
     if campaign.state is CampaignState.COMPLETE and states - good:
@@ -50,20 +52,23 @@ def at_the_end(campaign: Campaign, hosts: Mapping[str, SimHost]) -> Found:
 
 
 def _true(campaign: Campaign, run: HostRun, host: SimHost) -> Found:
-    changed = host.effects[campaign.id, False] > 0
+    # a campaign that takes another one back does so by undos
+    changed = host.effects[campaign.id, bool(campaign.undoes)] > 0
     forward = next((item.id for item in run.attempts if not item.undo), "")
     entry = next((host.journal[i.id] for i in run.attempts if not i.undo and i.id in host.journal), None)
     mine = host.content in {item.id for item in run.attempts}
+    stays = entry is not None and host.content == entry.order.undo_of
+    # one that was watched and broke meanwhile was read again
+    broken = not host.sound and host.last() in {item.id for item in run.attempts}
     wrong = {
-        # one that was watched and broke meanwhile was read again
-        _S.SUCCEEDED: not changed or (mine and not host.sound and campaign.policy.monitor_s > 0),
+        _S.SUCCEEDED: not changed or stays or (broken and campaign.policy.monitor_s > 0),
         _S.ALREADY_RIGHT: changed,
         _S.FAILED_CLEAN: changed,
         _S.UNREACHABLE: changed,
         _S.SKIPPED: changed,
         _S.CANCELLED: changed,
         _S.PENDING: changed,
-        _S.ROLLED_BACK: entry is None or mine,
+        _S.ROLLED_BACK: entry is None or mine or (broken and campaign.policy.rollback_monitor_s > 0),
     }.get(run.state, False)
     if wrong:
         yield Violation(
@@ -71,3 +76,16 @@ def _true(campaign: Campaign, run: HostRun, host: SimHost) -> Found:
         )
     if changed and (run.wave < 1 or entry is None or entry.order.plan_hash != campaign.plan_hash):
         yield Violation(law=Law.PLAN, detail=f"{run.host.name} was changed by {campaign.id} outside its plan")
+
+
+def _answered(run: HostRun, host: SimHost) -> Found:
+    """What each attempt came to is what the host's journal says of it, and one that was not started is not in it."""
+    for attempt in run.attempts:
+        entry = host.journal.get(attempt.id)
+        said = attempt.result.outcome if attempt.result is not None else None
+        if attempt.ended_at is None or said is None:
+            continue
+        began = said in {Outcome.OK, Outcome.CHANGED, Outcome.UNDONE, Outcome.FAILED}
+        truth = entry.result.outcome if entry is not None and entry.result is not None else None
+        if (entry is not None) is not began or (began and said is not truth):
+            yield Violation(law=Law.ANSWER, detail=f"{attempt.id} ended {said}, its host says {truth}")

@@ -21,6 +21,12 @@ DRAFT = Draft(steps=(RunStep(key="restart", title="restart the engine", argv=("t
 _WOULD = HostResult(outcome=Outcome.OK, plan=DRAFT.model_dump(mode="json"))
 
 
+def would(*services: str) -> HostResult:
+    """Give the dry run of a host whose containers belong to these services."""
+    draft = DRAFT.model_copy(update={"services": services})
+    return HostResult(outcome=Outcome.OK, plan=draft.model_dump(mode="json"))
+
+
 class How(StrEnum):
     """How a change ends on a host."""
 
@@ -49,6 +55,14 @@ class Entry:
     snapshot: str = ""
     #: a later change of another campaign stands, so this undo would destroy it
     overtaken: bool = False
+    #: what makes its dry run fail made this change fail too
+    spoiled: bool = False
+
+    @property
+    def back(self) -> bool:
+        """Whether it takes back what its own campaign did; a campaign that takes back another one goes forward."""
+        undone = self.order.undo_of
+        return undone is not None and undone.split("/", 1)[0] == self.order.campaign_id
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +74,8 @@ class SimHost:
     #: how a campaign's change ends here, and whether its undo works
     fate: Callable[[str], How]
     undo_works: Callable[[str], bool]
+    #: whether it stays well after it was brought back
+    back_lasts: Callable[[str], bool] = lambda _campaign_id: True
     epoch: int = 0
     #: what was last done to it
     content: str = ""
@@ -73,30 +89,49 @@ class SimHost:
     dry_run: HostResult = _WOULD
     #: somebody else is at work on it: what is new is refused for now
     busy: bool = False
+    #: what made its dry run fail, as it makes others' fail; "" = nothing
+    sick: str = ""
+    #: attempts it does no further step of
+    halted: set[str] = field(default_factory=set)
 
     def running(self) -> Entry | None:
         """The attempt whose end is not in the journal."""
         return next((entry for entry in self.journal.values() if entry.result is None), None)
 
+    def last(self) -> str:
+        """Give the attempt that was the last to do anything to it; "" when none was."""
+        return next((own for own, entry in reversed(self.journal.items()) if entry.took_effect), "")
+
     def take(self, order: Order, now: datetime) -> tuple[Report | None, Entry | None]:
         """Judge an order as a worker does; gives the answer, and the entry whose work begins or goes on now."""
         if order.mode is Mode.PLAN:
-            return self.say(order, ReportKind.RESULT, self.dry_run), None
+            sick = _failed(self.sick, changed=False) if self.sick else None
+            return self.say(order, ReportKind.RESULT, sick or self.dry_run), None
         if order.mode is Mode.CHECK:
             return self.say(order, ReportKind.RESULT, self._checked(order)), None
         if reads_for_gate(order.attempt_id):
             said = self._running(order) if order.procedure == PROCEDURE else self._vitals()
             return self.say(order, ReportKind.RESULT, said), None
         known = self.journal.get(order.attempt_id)
+        if order.mode is Mode.STOP:
+            if known is None or known.result is None:
+                self.halted.add(order.attempt_id)
+            return self.say(order, ReportKind.RESULT, HostResult(outcome=Outcome.OK)), None
         if known is not None:
             return self._known(order, known)
         code = self._refusal(order, now)
         if code:
-            error = HostError(code=code, message=f"refused: {code}", retryable=True)
+            error = HostError(code=code, message=f"refused: {code}", retryable=code != "E_STOPPED")
             refused = HostResult(outcome=Outcome.SKIPPED, error=error)
             return self.say(order, ReportKind.REFUSED, refused), None
         self.epoch = order.epoch
-        entry = Entry(order=order, began=now, snapshot=self.content, overtaken=self._overtaken(order))
+        entry = Entry(
+            order=order,
+            began=now,
+            snapshot=self.content,
+            overtaken=self._overtaken(order),
+            spoiled=bool(self.sick),
+        )
         self.journal[order.attempt_id] = entry
         return self.say(order, ReportKind.ACCEPTED, seq=1), entry
 
@@ -134,6 +169,8 @@ class SimHost:
     def _refusal(self, order: Order, now: datetime) -> str:
         if order.mode is Mode.RESUME:
             return "E_NOT_STARTED"
+        if order.attempt_id in self.halted:
+            return "E_STOPPED"
         if order.epoch <= self.epoch:
             return "E_STALE_EPOCH"
         if now.timestamp() > order.expires_at:
@@ -161,9 +198,11 @@ class SimHost:
 
     def effect(self, entry: Entry) -> None:
         """Do the step; a step that was done is not done again."""
-        how = self.fate(entry.order.campaign_id)
+        how = self._fate_of(entry)
         undo = entry.order.mode is Mode.UNDO
         if entry.took_effect or entry.overtaken or (not undo and how in {How.RIGHT, How.CLEAN}):
+            return
+        if entry.order.attempt_id in self.halted:
             return
         entry.took_effect = True
         self.effects[entry.order.campaign_id, undo] += 1
@@ -173,7 +212,7 @@ class SimHost:
         elif self.undo_works(entry.order.campaign_id):
             before = self.journal.get(entry.order.undo_of or "")
             self.content = before.snapshot if before else self.content
-            self.sound = True
+            self.sound = self.back_lasts(entry.order.campaign_id)
 
     def finish(self, entry: Entry) -> Report:
         """Write the end into the journal and tell it."""
@@ -184,16 +223,25 @@ class SimHost:
         campaign = entry.order.campaign_id
         if entry.overtaken:
             return _failed("E_HOST_MOVED_ON", changed=False)
+        if entry.order.attempt_id in self.halted and not (entry.took_effect and self._has_one_step()):
+            return _failed("E_STOPPED", changed=entry.took_effect)
         if entry.order.mode is Mode.UNDO:
             if self.undo_works(campaign):
                 return HostResult(outcome=Outcome.UNDONE, changed=True, data={"differences": ()})
             return _failed("E_ROLLBACK_FAILED", changed=True)
-        how = self.fate(campaign)
+        how = self._fate_of(entry)
         if how is How.RIGHT:
             return HostResult(outcome=Outcome.OK)
         if how in {How.CLEAN, How.DIRTY}:
             return _failed("E_STEP_FAILED", changed=how is How.DIRTY)
         return HostResult(outcome=Outcome.CHANGED, changed=True)
+
+    def _fate_of(self, entry: Entry) -> How:
+        return How.DIRTY if entry.spoiled else self.fate(entry.order.campaign_id)
+
+    def _has_one_step(self) -> bool:
+        """Whether a change is over with its first step; on others a stop between two steps finds more to do."""
+        return int(self.machine_id, 16) % 2 == 0
 
     def _checked(self, order: Order) -> HostResult:
         if order.undo_of is not None and self.sound:

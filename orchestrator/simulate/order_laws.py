@@ -39,7 +39,8 @@ def on_abort(host: SimHost, aborted: Mapping[str, datetime], ttl_s: float) -> Fo
     for entry in host.journal.values():
         at = aborted.get(entry.order.campaign_id)
         limit = timedelta(seconds=ttl_s + 2 * SKEW_S)
-        if at is not None and entry.order.mode is Mode.APPLY and entry.began > at + limit:
+        forward = entry.order.mode in {Mode.APPLY, Mode.UNDO} and not entry.back
+        if at is not None and forward and entry.began > at + limit:
             yield Violation(
                 law=Law.ABORT, detail=f"{entry.order.attempt_id} began {entry.began - at} after the abort"
             )

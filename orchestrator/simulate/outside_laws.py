@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.gate import Gate, Moment
 from orchestrator.campaign.needed_gates import PATIENCE_S
-from orchestrator.campaign.rollout import Share
+from orchestrator.campaign.rollout import Quorum, Share
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.windows import Window
+from orchestrator.loop.orders import reads_for_gate
+from orchestrator.simulate import look_laws
 from orchestrator.simulate.hosts import Entry
 from orchestrator.simulate.laws import SKEW_S, Found, Law, Violation, is_open, is_over
+from orchestrator.simulate.stop_laws import HALTS
 from orchestrator.simulate.told import Told
 from tasks.model import Kind, Mode
 from tasks.wire import Order
@@ -27,11 +32,16 @@ def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[st
     """Judge one saved turn against everything outside its campaign; `campaigns` has this turn already."""
     if before.started_at is None and after.started_at is not None:
         yield from _agreed(after, told)
+        yield from _back_once(after, campaigns)
     if after.wave != before.wave:
         yield from _opened(after, told)
     if after.state is CampaignState.COMPLETE and before.state is not after.state:
         gates = _gates(after, Moment.AFTER_WAVE)
-        yield from _passed(after, told, gates, after.waves, after.ended_at, last=True)
+        yield from _passed(after, told, gates, after.waves, after.ended_at, after.waves)
+        gates = _gates(after, Moment.BACKGROUND) if after.waves else []
+        yield from _passed(after, told, gates, 0, after.ended_at, after.waves)
+    if after.policy.control_hosts:
+        yield from look_laws.on_save(before, after, _taken(after, told, campaigns))
     pairs = zip(before.runs, after.runs, strict=True)
     new = [run for was, run in pairs if len(run.attempts) > len(was.attempts)]
     if not new:
@@ -52,20 +62,24 @@ def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[st
         yield Violation(law=Law.APART, detail=f"{_names(apart)} ordered although quarantined")
     yield from _alone(after, new, campaigns)
     yield from _within_budgets(after, new, told, campaigns)
+    yield from _kept_apart(after, new, campaigns)
 
 
 def on_order(campaign: Campaign, order: Order, told: Told, now: datetime) -> Found:
     """Judge an order that leaves."""
     host = order.host.name
-    if order.mode not in {Mode.APPLY, Mode.UNDO}:
+    run = campaign.run_of(host)
+    back = run is not None and run.attempt is not None and run.attempt.undo
+    if order.mode is Mode.STOP and (back or not campaign.abort_hard):
+        yield Violation(law=Law.HARD, detail=f"{order.attempt_id} is told to stop")
+    if order.mode not in {Mode.APPLY, Mode.UNDO} or reads_for_gate(order.attempt_id):
         return
     if order.expires_at < now.timestamp():
         yield Violation(
             law=Law.LATE, detail=f"{order.attempt_id} left {now.timestamp() - order.expires_at} s late"
         )
-    run = campaign.run_of(host)
-    back = run is not None and run.attempt is not None and run.attempt.undo
-    if not back and (campaign.abort_requested or campaign.state is CampaignState.PAUSED):
+    halted = campaign.abort_requested or any(stop.action in HALTS for stop in campaign.stops)
+    if not back and (halted or campaign.state is CampaignState.PAUSED):
         yield Violation(law=Law.STOP, detail=f"{order.attempt_id} left although {campaign.stops[-1].rule}")
     if told.stopped_since(campaign) is not None:
         yield Violation(law=Law.KILL, detail=f"an order for {host} left although {list(told.thrown)} hold")
@@ -94,12 +108,36 @@ def _agreed(campaign: Campaign, told: Told) -> Found:
         )
 
 
+def _back_once(campaign: Campaign, campaigns: Mapping[str, Campaign]) -> Found:
+    """A campaign that takes another one back takes back a change, of hosts that were ordered one."""
+    undone = campaigns.get(campaign.undoes)
+    if undone is None:
+        return
+    if undone.undoes:
+        yield Violation(law=Law.BACK, detail=f"{campaign.id} takes back {undone.id}, itself an undo")
+    for run in campaign.runs:
+        then = undone.run_of(run.host.name)
+        if run.wave and (then is None or then.state is _S.ROLLED_BACK or not then.attempts):
+            yield Violation(law=Law.BACK, detail=f"{run.host.name} has nothing of {undone.id} to take back")
+
+
 def _in_blackout(campaign: Campaign, started: Iterable[HostRun]) -> Found:
     windows = campaign.policy.windows
+    for run in started if windows is not None and windows.allow is not None else ():
+        at = run.attempts[-1].ordered_at
+        if windows is not None and not any(_shows(window, at) for window in windows.allow or ()):
+            yield Violation(law=Law.WINDOW, detail=f"{run.host.name} ordered at {at}, outside the windows")
     for closed in windows.blackouts if windows is not None else ():
         for run in started:
             if closed.start <= run.attempts[-1].ordered_at < closed.end:
                 yield Violation(law=Law.WINDOW, detail=f"{run.host.name} ordered in the blackout")
+
+
+def _shows(window: Window, at: datetime) -> bool:
+    """Whether a clock on the wall there shows a time within it; those of schedules have all days of the week."""
+    wall = at.astimezone(ZoneInfo(window.zone))
+    minute = wall.hour * 60 + wall.minute
+    return window.opens <= minute < window.closes or minute + 24 * 60 < window.closes
 
 
 # -- gates -------------------------------------------------------------------------------------------------
@@ -115,7 +153,7 @@ def _opened(campaign: Campaign, told: Told) -> Found:
     if number == 1:
         yield from _passed(campaign, told, _gates(campaign, Moment.CAMPAIGN), 0, now)
     else:
-        yield from _passed(campaign, told, _gates(campaign, Moment.AFTER_WAVE), number - 1, now, last=True)
+        yield from _passed(campaign, told, _gates(campaign, Moment.AFTER_WAVE), number - 1, now, number - 1)
 
 
 def _passed_before(campaign: Campaign, told: Told, started: Iterable[HostRun]) -> Found:
@@ -135,12 +173,11 @@ def _passed(
     gates: Iterable[Gate],
     wave: int,
     now: datetime | None,
-    *,
-    last: bool = False,
+    over: int = 0,
 ) -> Found:
-    """Each of these has passed not longer ago than it is good for; `last`: after the last host of the wave."""
-    ended = [run.ended_at for run in campaign.runs if run.wave == wave and run.ended_at is not None]
-    since = max(ended, default=None) if last else None
+    """Each of these has passed not longer ago than it is good for; `over`: after the last host of that wave."""
+    ended = [run.ended_at for run in campaign.runs if over == run.wave > 0 and run.ended_at is not None]
+    since = max(ended, default=None)
     for gate in gates:
         # in the background a pass is good while the next one is waited for
         more_s = gate.timeout_s + PATIENCE_S if gate.at is Moment.BACKGROUND else 0.0
@@ -151,6 +188,18 @@ def _passed(
             yield Violation(
                 law=Law.GATES, detail=f"{campaign.id} went past {gate.name} of wave {wave}: {asked[-3:]}"
             )
+
+
+def _taken(campaign: Campaign, told: Told, campaigns: Mapping[str, Campaign]) -> set[str]:
+    """Hosts that are quarantined, or that another campaign has not let go of."""
+    others = (
+        run.host.name
+        for other in campaigns.values()
+        if other.id != campaign.id and other.kind is not Kind.READ_ONLY
+        for run in other.runs
+        if is_open(run.attempt) or run.state in _HELD | {_S.ROLLING_BACK}
+    )
+    return told.apart | set(others)
 
 
 # -- others ------------------------------------------------------------------------------------------------
@@ -203,3 +252,26 @@ def _counted(group: str, most: Share, hosts: int, away: set[str]) -> Found:
     limit = max(int(hosts * most.value // 100), 1) if most.percent else int(most.value)
     if len(away) > limit:
         yield Violation(law=Law.BUDGET, detail=f"{len(away)} of {limit} away in {group}: {sorted(away)[:6]}")
+
+
+def _kept_apart(campaign: Campaign, new: list[HostRun], campaigns: Mapping[str, Campaign]) -> Found:
+    """Of the hosts of each service the policy keeps apart, not one is ordered while another one is away."""
+    away: dict[str, set[str]] = {}
+    for _, run in _at_work(campaigns):
+        for service in _services(run):
+            away.setdefault(service, set()).add(run.host.name)
+    for run in new if campaign.policy.quorum is not Quorum.OFF else ():
+        # one that failed was away before it was ordered to go back
+        kept = [
+            item for item in _services(run) if campaign.policy.quorum is Quorum.COMPOSE or "/" not in item
+        ]
+        for service in kept if run.failed_as is None else ():
+            others = sorted(away.get(service, set()) - {run.host.name})
+            if others:
+                detail = f"{run.host.name} ordered while {others[:3]} of service {service} are away"
+                yield Violation(law=Law.QUORUM, detail=detail)
+
+
+def _services(run: HostRun) -> tuple[str, ...]:
+    named = (run.plan or {}).get("services") or ()
+    return tuple(str(item) for item in named)

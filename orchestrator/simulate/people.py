@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import ApproveAsked, PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
 from orchestrator.campaign.kill_switch import Target, holding
+from orchestrator.campaign.rollout import Quorum
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.service.retrying import Retry
 from orchestrator.service.service import Service
 from orchestrator.service.stopping import StopAll
+from orchestrator.service.undoing import Undo
 from orchestrator.simulate import laws
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
@@ -27,7 +30,7 @@ _NAMES = (
 )  # fmt: skip
 #: after this long people abort what cannot go on by itself
 _PATIENCE_S = 1500.0
-OPERATORS = frozenset({"pause", "resume", "abort", "skip", "rollback"})
+OPERATORS = frozenset({"pause", "resume", "abort", "abort-hard", "skip", "rollback", "undo", "retry"})
 
 
 class People:
@@ -43,8 +46,9 @@ class People:
         store: Store,
         campaigns: Mapping[str, Campaign],
         hosts: Mapping[str, SimHost],
+        apply: Callable[[str], None],
     ) -> None:
-        """Ask whoever leads; `campaigns` and `hosts` are looked at, never changed."""
+        """Ask whoever leads; `campaigns` and `hosts` are looked at, never changed; `apply` applies a plan."""
         self._clock = clock
         self._dice = dice
         self._told = told
@@ -52,6 +56,7 @@ class People:
         self._store = store
         self._campaigns = campaigns
         self._hosts = hosts
+        self._apply = apply
 
     # -- one campaign ----------------------------------------------------------------------------------------
 
@@ -64,8 +69,12 @@ class People:
 
     def _operate(self, what: str, campaign: Campaign, dice: Dice) -> None:
         own, service = campaign.id, self._service()
-        if what == "abort":
-            self._abort(own)
+        if what in {"abort", "abort-hard"}:
+            self._abort(own, hard=what == "abort-hard")
+        elif what == "undo":
+            self._again(lambda: service.undo(own, Undo(parallelism=dice.whole(1, 3), by=AUTHOR))[0])
+        elif what == "retry":
+            self._again(lambda: service.retry(own, Retry(by=AUTHOR)))
         elif what == "skip":
             pending = [run.host.name for run in campaign.runs if run.state is HostState.PENDING]
             if pending:
@@ -76,6 +85,11 @@ class People:
             service.operate(own, ResumeAsked(by=AUTHOR, silence=dice.chance(0.3)))
         else:
             service.operate(own, RollbackAsked(by=AUTHOR))
+
+    def _again(self, plan: Callable[[], str]) -> None:
+        """Plan a campaign from what another one left, and apply it; its hosts are asked first."""
+        own = plan()
+        self._clock.after(3.0, lambda: self._apply(own))
 
     def approve_soon(self, campaign: Campaign) -> None:
         """Everybody approves it in some order, also those whose yes may not count, and for another plan."""
@@ -107,9 +121,42 @@ class People:
             "stop-procedure": lambda: self._throw(Target.PROCEDURE, "engine.restart"),
             "stop-campaign": self._throw_one,
             "let-go": self._let_go,
-            "quarantine": self._set_apart,
+            "quarantine": lambda: self._set_apart(self._dice.among(tuple(self._hosts))),
+            "quarantine-at-work": lambda: self.set_apart("at work"),
             "release": self._release_one,
         }[what]()
+
+    def resume_all(self) -> None:
+        """Resume everything that is paused, whatever paused it."""
+        for campaign in tuple(self._campaigns.values()):
+            if campaign.state is CampaignState.PAUSED:
+                self._resume(campaign.id)
+
+    def _resume(self, own: str) -> None:
+        self._try(lambda: self._service().operate(own, ResumeAsked(by=AUTHOR)))
+
+    def interrupt(self) -> None:
+        """Stop something that is at work, in any of the ways there are."""
+        what = self._dice.among(
+            ("pause", "abort", "stop-all", "quarantine-at-work", "quarantine-at-work", "")
+        )
+        if what in OPERATORS:
+            self.operate(what, self._dice)
+        elif what:
+            self.happen(what)
+
+    def set_apart(self, which: str) -> None:
+        """Quarantine a host that is to be ordered next, or one that is at work or about to be brought back."""
+        states = {HostState.PENDING} if which == "next" else {HostState.ORDERED, HostState.ROLLING_BACK}
+        found = [
+            run.host.name
+            for campaign in self._campaigns.values()
+            if campaign.wave and not laws.is_over(campaign)
+            for run in campaign.runs
+            if run.state in states and run.wave <= campaign.wave + 1
+        ]
+        if found:
+            self._set_apart(found[0] if self._dice.chance(0.5) else self._dice.among(found))
 
     def meddle(self) -> None:
         """Do anything at all."""
@@ -140,8 +187,7 @@ class People:
         self._told.thrown.pop((target, name), None)
         self._try(lambda: self._service().release_all(wish))
 
-    def _set_apart(self) -> None:
-        host = self._dice.among(tuple(self._hosts))
+    def _set_apart(self, host: str) -> None:
         if self._try(lambda: self._service().quarantine_host(host, AUTHOR, "odd")):
             self._told.apart.add(host)
 
@@ -175,11 +221,13 @@ class People:
             if campaign.state is CampaignState.AWAITING_APPROVAL:
                 self._approve(campaign, "ann", "ann")
                 self._approve(campaign, "bob", "bob")
+            elif _waits_for_a_person(campaign):
+                self._resume(campaign.id)
             elif self._clock.true_s > _PATIENCE_S and _waits_for_the_unreachable(campaign):
                 self._try(lambda own=campaign.id: self._abort(own))  # type: ignore[misc]  # a lambda's default
 
-    def _abort(self, own: str) -> None:
-        self._service().abort(own, AUTHOR)
+    def _abort(self, own: str, *, hard: bool = False) -> None:
+        self._service().abort(own, AUTHOR, hard=hard)
         # acknowledged now: it returned
         self._told.aborted.setdefault(own, self._clock.true)
 
@@ -194,7 +242,23 @@ class People:
 
 
 def _waits_for_the_unreachable(campaign: Campaign) -> bool:
-    """Whether hosts nobody reaches may use up the budget that others of its hosts wait for, for good."""
+    """Whether hosts nobody reaches may use up for good what others wait for: its own, or those of other campaigns."""
     states = {run.state for run in campaign.runs}
-    stuck = campaign.state is CampaignState.RUNNING and campaign.policy.budgets is not None
+    if campaign.state is CampaignState.PAUSED:
+        return HostState.UNKNOWN in states
+    shares = campaign.policy.budgets is not None or campaign.policy.quorum is not Quorum.OFF
+    stuck = campaign.state is CampaignState.RUNNING and shares
     return stuck and {HostState.UNREACHABLE, HostState.PENDING} <= states
+
+
+def _waits_for_a_person(campaign: Campaign) -> bool:
+    """Whether hosts wait to be brought back, or wait because one could not be: a person may have to say so."""
+    if laws.is_over(campaign):
+        return False
+    human, back = HostState.NEEDS_HUMAN, HostState.ROLLING_BACK
+    return any(
+        (run.state is back and not laws.is_open(run.attempt))
+        or (run.state is human and bool(run.attempt and run.attempt.undo))
+        for run in campaign.runs
+        if run.host.name not in campaign.acknowledged
+    )

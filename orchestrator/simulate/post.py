@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from orchestrator.loop.orders import Sending
+from orchestrator.loop.orders import Sending, look_epoch
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.hosts import Entry, SimHost
@@ -66,6 +66,10 @@ class Post:
         self.began: Callable[[SimHost, Entry], None] = lambda _host, _entry: None
         #: messages sent before Redis was last lost never arrive
         self._redis = 0
+        #: nothing that is sent now arrives
+        self.silent = False
+        #: the broker got everything twice, and one of two gateways reaches no host; the other one is slow
+        self.two_gateways = False
 
     def lose_everything(self) -> None:
         """Redis was lost: nothing that is on its way arrives."""
@@ -75,7 +79,15 @@ class Post:
         """Take orders."""
         for sending in sendings:
             order = sending.order
-            self._carry(partial(self._deliver, order), safe=order.mode is Mode.PLAN)
+            if self.two_gateways and order.mode in {Mode.APPLY, Mode.UNDO}:
+                self._through_two(order)
+            self._carry(partial(self._deliver, order), safe=_plans(order))
+
+    def _through_two(self, order: Order) -> None:
+        """Another copy of it is taken by a gateway that cannot reach the host, and says so."""
+        host = self._hosts[order.host.name]
+        told = host.say(order, ReportKind.RESULT, _UNREACHABLE)
+        self._clock.after(self._dice.between(0.1, 5.0), lambda: self._send(told))
 
     def _carry(self, what: Callable[[], None], *, safe: bool = False) -> None:
         dice, weather, redis = self._dice, self.weather, self._redis
@@ -85,14 +97,15 @@ class Post:
                 what()
 
         for _ in range(2 if not safe and dice.chance(weather.twice) else 1):
-            if not safe and dice.chance(weather.lost):
+            if not safe and (self.silent or dice.chance(weather.lost)):
                 continue
             slow = not safe and dice.chance(weather.late)
-            self._clock.after(dice.between(0.0, weather.late_s if slow else 0.4), arrive)
+            most_s = weather.late_s if slow else 20.0 if self.two_gateways and not safe else 0.4
+            self._clock.after(dice.between(0.0, most_s), arrive)
 
     def _deliver(self, order: Order) -> None:
         host = self._hosts[order.host.name]
-        if host.dark and order.mode is not Mode.PLAN:
+        if host.dark and not _plans(order):
             if self._dice.chance(self.weather.told):
                 self._send(host.say(order, ReportKind.RESULT, _UNREACHABLE))
             return
@@ -136,9 +149,14 @@ class Post:
             self._send(work.host.finish(work.entry))
 
     def _send(self, report: Report) -> None:
-        if self._hosts[report.host].dark and report.mode is not Mode.PLAN and not _by_gateway(report):
+        if self._hosts[report.host].dark and not _plans(report) and not _by_gateway(report):
             return
-        self._carry(lambda: self.arrived.append(report), safe=report.mode is Mode.PLAN)
+        self._carry(lambda: self.arrived.append(report), safe=_plans(report))
+
+
+def _plans(message: Order | Report) -> bool:
+    """Whether it belongs to the making of a plan, which always works out; a look at untouched hosts may not."""
+    return message.mode is Mode.PLAN and message.epoch < look_epoch(1)
 
 
 def _by_gateway(report: Report) -> bool:

@@ -78,16 +78,18 @@ class Processes:
     def _versions(self) -> dict[str, int]:
         return {own: item.version for own, item in self._judge.campaigns.items()}
 
-    def replace(self) -> None:
-        """Another process takes over; what the dead one did not commit comes again."""
+    def replace(self, after_s: float | None = None) -> None:
+        """Another process takes over, so much later; what the dead one did not commit comes again."""
         dead = self.plane
         self._store.before_begin = self._store.before_commit = _nothing
         self._store.committed = self._judge.committed
         self._post.arrived += dead.unsettled()
         dead.up = False
-        if self._dice.chance(0.5):
-            # its lease is still fresh: nobody leads for a while
-            self._clock.go(self._clock.true_s + 10.0)
+        if after_s is None:
+            # perhaps its lease is still fresh: nobody leads for a while
+            after_s = 10.0 if self._dice.chance(0.5) else 0.0
+        if after_s:
+            self._clock.go(self._clock.true_s + after_s)
         self.plane = self._start()
 
     def die_in_save(self) -> None:

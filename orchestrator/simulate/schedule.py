@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
-from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
+from orchestrator.campaign.gate import Moment, Verdict
 from orchestrator.campaign.policy import make_policy
-from orchestrator.campaign.rollout import (
-    Approval,
-    Budgets,
-    LabelBudget,
-    RolloutPolicy,
-    Share,
-    StopAction,
-)
-from orchestrator.campaign.windows import Interval, Windows
-from orchestrator.simulate.clock import BEGIN
+from orchestrator.campaign.rollout import RolloutPolicy, StopAction
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.hosts import How
+from orchestrator.simulate.policies import fullest, pausing, richer
 from orchestrator.simulate.post import Weather
 from tasks.model import Kind
 
@@ -35,6 +26,15 @@ _MORE = (
     "stop-all", "stop-campaign", "stop-procedure", "let-go", "quarantine", "quarantine", "release", "race", "race",
     "busy", "busy", "kill", "overtake", "restore",
 )  # fmt: skip
+
+
+#: what the fullest schedules have besides: each is rare and comes at the worst moment
+_MOST = (
+    "abort-hard", "undo", "undo", "retry", "sick", "sick", "gone", "gateways", "gateways", "outage", "lapse", "lapse",
+    "lapse", "race-quarantine", "race-quarantine", "quarantine-at-work", "quarantine-at-work", "resume", "resume",
+)  # fmt: skip
+#: the procedure of campaigns that only read
+READING = "engine.info"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +65,52 @@ class Schedule:
     verdicts: tuple[Verdict | None, ...] = (Verdict.PASS,)
     #: what is lost with a database that is put back is planned again
     again: bool = False
+    #: how often a host that was brought back breaks while it is watched
+    bad_back: float = 0.0
+    #: people resume whatever a rule or a person has paused, again and again
+    hasty: bool = False
+    #: services with replicas on the hosts, by turns; more than two are Compose's, 0 = none
+    services: int = 0
 
 
 def schedule_of(seed: int) -> Schedule:
-    """Give the schedule of a seed: in most there is more than the plain one has."""
+    """Give the schedule of a seed: most have more than the plain one has, and more than the richer one."""
+    rich = richer_schedule(seed)
+    dice = Dice(f"fullest {seed}")
+    if dice.chance(0.4):
+        return rich
+    what = [dice.among(_MOST) for _ in range(dice.among((0, 1, 2, 2, 3)))]
+    full = replace(
+        rich,
+        campaigns=tuple(
+            replace(item, policy=fullest(dice, item.policy)) if item.procedure != READING else item
+            for item in rich.campaigns
+        ),
+        events=(*rich.events, *((dice.between(2.0, TROUBLE_S), item) for item in what)),
+        bad_back=dice.among((0.0, 0.0, 0.3)),
+        services=dice.among((0, 0, 2, 4)),
+    )
+    return _hasty(full) if dice.chance(0.15) else full
+
+
+def _hasty(schedule: Schedule) -> Schedule:
+    """Give the schedule with rules that pause, hosts that fail more often, and people who never wait for long."""
+    return replace(
+        schedule,
+        campaigns=tuple(replace(item, policy=pausing(item.policy)) for item in schedule.campaigns),
+        fates=(*schedule.fates, How.CLEAN, How.DIRTY, How.SOAK),
+        hasty=True,
+    )
+
+
+def richer_schedule(seed: int) -> Schedule:
+    """Give the schedule of a seed with budgets, gates, approvals, blackouts, kill switches and quarantines in most."""
     plain = plain_schedule(seed)
     dice = Dice(f"more {seed}")
     if dice.chance(0.3):
         return plain
     campaigns = tuple(
-        replace(item, policy=_more(dice, item.policy)) if item.policy.monitor_s < 60 else item
+        replace(item, policy=richer(dice, item.policy)) if item.policy.monitor_s < 60 else item
         for item in plain.campaigns
     )
     if Dice(f"host gates {seed}").chance(0.2):
@@ -147,45 +183,10 @@ def _campaign(dice: Dice, hosts: int) -> Wanted:
         rollback_parallelism=dice.whole(1, 3),
     )
     return Wanted(
-        procedure="engine.info" if reading else "engine.restart",
+        procedure=READING if reading else "engine.restart",
         policy=policy,
         hosts=tuple((first + place) % hosts for place in range(count)),
         begins_s=dice.among((0.0, 0.0, 10.0, 40.0)),
-    )
-
-
-def _more(dice: Dice, policy: RolloutPolicy) -> RolloutPolicy:
-    """Give the policy with some of what holds campaigns back."""
-    return replace(
-        policy,
-        budgets=_budgets(dice) if dice.chance(0.3) else None,
-        windows=_windows(dice) if dice.chance(0.2) else None,
-        approval=_approval(dice) if dice.chance(0.25) else None,
-        gates=tuple(_gate(dice, number) for number in range(dice.among((0, 0, 0, 1, 2)))),
-        rollback_delay_s=dice.among((0.0, 0.0, 5.0)),
-        rollback_on_failure=dice.among((StopAction.CONTINUE, StopAction.CONTINUE, StopAction.HALT)),
-    )
-
-
-def _budgets(dice: Dice) -> Budgets:
-    share = dice.among((Share(value=1), Share(value=2), Share(value=50, percent=True)))
-    fleet = dice.among((None, Share(value=2), Share(value=50, percent=True)))
-    return Budgets(labels=(LabelBudget(label="rack", most=share),), fleet=fleet)
-
-
-def _windows(dice: Dice) -> Windows:
-    start = BEGIN + timedelta(seconds=dice.between(5.0, 80.0))
-    return Windows(
-        blackouts=(Interval(start=start, end=start + timedelta(seconds=dice.between(10.0, 60.0))),)
-    )
-
-
-def _approval(dice: Dice) -> Approval:
-    return Approval(
-        required=dice.among((1, 2)),
-        group="ops",
-        expires_s=dice.among((None, 60.0, 200.0)),
-        abort_on_timeout=dice.chance(0.5),
     )
 
 
@@ -195,16 +196,3 @@ def _before_hosts(wanted: Wanted) -> Wanted:
         replace(gate, at=Moment.HOST) if gate.at is Moment.WAVE else gate for gate in wanted.policy.gates
     )
     return replace(wanted, policy=replace(wanted.policy, gates=gates))
-
-
-def _gate(dice: Dice, number: int) -> Gate:
-    return Gate(
-        name=f"gate-{number}",
-        kind=GateKind.COMMAND,
-        at=dice.among((Moment.CAMPAIGN, Moment.WAVE, Moment.WAVE, Moment.AFTER_WAVE, Moment.BACKGROUND)),
-        argv=("true",),
-        every_s=dice.among((8.0, 20.0, 40.0)),
-        timeout_s=5.0,
-        failures=dice.among((0, 1, 3)),
-        errors=dice.among((0, 2)),
-    )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.states import HostState
-from orchestrator.simulate import stop_laws
+from orchestrator.simulate import stop_laws, undo_laws
 from orchestrator.simulate.laws import FINAL_HOSTS, OVER, Found, Law, Violation, is_open
 from tasks.model import Kind
 
@@ -31,6 +31,8 @@ def on_save(before: Campaign, after: Campaign, now: datetime) -> Found:
         yield from _lives_as_long(run.attempts[-1], after.policy.order_ttl_s)
     if after.kind is not Kind.READ_ONLY or new:
         yield from _slots(before, after, ordered=bool(new))
+    yield from undo_laws.on_save(before, after)
+    yield from stop_laws.told_to_stop(before, after)
     started = [run for _, run in new if not run.attempts[-1].undo]
     if started:
         yield from stop_laws.may_start(before, after, started)

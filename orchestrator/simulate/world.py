@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from orchestrator.campaign.campaign import Campaign
@@ -14,10 +15,11 @@ from orchestrator.simulate import laws
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.gatekeeper import Gatekeeper
-from orchestrator.simulate.hosts import How, SimHost
+from orchestrator.simulate.hosts import How, SimHost, would
 from orchestrator.simulate.judge import Judge
 from orchestrator.simulate.laws import Law, Violation
 from orchestrator.simulate.memory import MemoryStore
+from orchestrator.simulate.mishaps import Mishaps
 from orchestrator.simulate.people import AUTHOR, OPERATORS, People
 from orchestrator.simulate.plane import Killed, Plane
 from orchestrator.simulate.post import Post
@@ -32,6 +34,8 @@ from tasks.model import Host, SshHop, Transport
 _MOST_S = 20_000.0
 #: longest rest between two looks of the loop when nothing comes in
 _IDLE_S = 16.0
+#: seconds after which people who do not wait look again
+_HASTE_S = 8.0
 
 
 class World:
@@ -58,6 +62,7 @@ class World:
             store=self.store,
             campaigns=self.campaigns,
             hosts=self.hosts,
+            apply=self._apply,
         )
         gates = Gatekeeper(
             self.clock,
@@ -74,6 +79,16 @@ class World:
             post=self.post,
             judge=self.judge,
             ask=gates.ask,
+        )
+        self.mishaps = Mishaps(
+            self.clock,
+            self._dice,
+            self._more,
+            Dice(f"worst of world {schedule.seed}"),
+            hosts=self.hosts,
+            post=self.post,
+            processes=self.processes,
+            people=self.people,
         )
 
     def _answered(self, campaign_id: str, event: GateAnswered) -> None:
@@ -94,7 +109,19 @@ class World:
         def works(campaign_id: str) -> bool:
             return not Dice(f"undo {seed} {name} {campaign_id}").chance(self.schedule.bad_undo)
 
-        return SimHost(name=name, machine_id=f"{number + 1:032x}", fate=fate, undo_works=works)
+        def lasts(campaign_id: str) -> bool:
+            return not Dice(f"back {seed} {name} {campaign_id}").chance(self.schedule.bad_back)
+
+        services = self.schedule.services
+        shared = (f"shop/s{number % services}",) if services > 2 else (f"s{number % 2}",) if services else ()
+        return SimHost(
+            name=name,
+            machine_id=f"{number + 1:032x}",
+            fate=fate,
+            undo_works=works,
+            back_lasts=lasts,
+            dry_run=would(*shared),
+        )
 
     # -- the loop --------------------------------------------------------------------------------------------
 
@@ -104,11 +131,20 @@ class World:
             self.clock.after(wanted.begins_s, lambda wanted=wanted: self._begin(wanted))  # type: ignore[misc]  # a lambda's default
         for due, what in self.schedule.events:
             self.clock.after(due, lambda what=what: self._happen(what))  # type: ignore[misc]  # the same
+        if self.schedule.hasty:
+            self.clock.after(_HASTE_S, self._resume)
         self._until(lambda: self.clock.true_s > TROUBLE_S)
-        self._fair_weather()
+        self.mishaps.end()
+        self.clock.after(1.0, self._clear_up)
         self._until(self._rests)
         self._end()
         return self.judge.found
+
+    def _resume(self) -> None:
+        """Resume everything again and again, as long as things go wrong."""
+        if self.clock.true_s < TROUBLE_S:
+            self.clock.after(_HASTE_S, self._resume)
+            self.people.resume_all()
 
     def _until(self, over: Callable[[], bool]) -> None:
         idle = 1.0
@@ -127,7 +163,7 @@ class World:
     def _rests(self) -> bool:
         if len(self.campaigns) < len(self.schedule.campaigns) and not self.judge.restored:
             return False
-        return all(_at_rest(item) for item in self.campaigns.values())
+        return all(_at_rest(item, self.mishaps.gone) for item in self.campaigns.values())
 
     # -- campaigns and people --------------------------------------------------------------------------------
 
@@ -185,44 +221,18 @@ class World:
         if what in OPERATORS:
             self.people.operate(what, self._dice)
             return
-        {
+        known = {
             "kill": self.processes.replace,
             "kill-in-save": self.processes.die_in_save,
             "kill-after-save": self.processes.die_after_save,
             "overtake": self.processes.overtake,
             "redis": self.post.lose_everything,
-            "partition": self._partition,
-            "clock": self._jump,
             "restore": self._restore,
-            "race": lambda: self.processes.race(self.people.meddle),
-            "busy": self._busy,
-        }.get(what, lambda: self.people.happen(what))()
-
-    def _busy(self) -> None:
-        """Somebody else works on some hosts for a while."""
-        some = [host for host in self.hosts.values() if self._more.chance(0.4)]
-        for host in some:
-            host.busy = True
-
-        def done() -> None:
-            for host in some:
-                host.busy = False
-
-        self.clock.after(self._more.between(3.0, 25.0), done)
-
-    def _partition(self) -> None:
-        some = [host for host in self.hosts.values() if self._dice.chance(0.4)]
-        for host in some:
-            host.dark = True
-
-        def heal() -> None:
-            for host in some:
-                host.dark = False
-
-        self.clock.after(self._dice.between(5.0, 90.0), heal)
-
-    def _jump(self) -> None:
-        self.clock.wrong_s = self._dice.between(-laws.SKEW_S, laws.SKEW_S)
+        }.get(what)
+        if known is not None:
+            known()
+        elif not self.mishaps.happen(what):
+            self.people.happen(what)
 
     def _restore(self) -> None:
         """SQL is put back to an earlier moment; hosts and their journals are not."""
@@ -248,14 +258,6 @@ class World:
 
     # -- the end ---------------------------------------------------------------------------------------------
 
-    def _fair_weather(self) -> None:
-        """From now on messages arrive and workers live."""
-        self.post.weather.lost = self.post.weather.killed = self.post.weather.late = 0.0
-        self.clock.wrong_s = max(self.clock.wrong_s, 0.0)
-        for host in self.hosts.values():
-            host.dark = False
-        self.clock.after(1.0, self._clear_up)
-
     def _clear_up(self) -> None:
         """Look again every minute whether people have something to do."""
         self.clock.after(60.0, self._clear_up)
@@ -265,18 +267,25 @@ class World:
         if self.judge.found:
             return
         if not self._rests():
-            states = {own: str(item.state) for own, item in self.campaigns.items() if not _at_rest(item)}
+            states = {
+                own: str(item.state)
+                for own, item in self.campaigns.items()
+                if not _at_rest(item, self.mishaps.gone)
+            }
             self.judge.find([Violation(law=Law.END, detail=f"never at rest: {states}")])
             return
         self.judge.at_rest()
 
 
-def _at_rest(campaign: Campaign) -> bool:
+def _at_rest(campaign: Campaign, gone: AbstractSet[str]) -> bool:
     if laws.is_over(campaign) or campaign.state is CampaignState.PLANNED:
         # a plan whose person never heard of it expires
         return True
-    idle = {HostState.PENDING, *(state for state in HostState if state in laws.FINAL_HOSTS)}
-    return campaign.state is CampaignState.PAUSED and all(run.state in idle for run in campaign.runs)
+    idle = laws.FINAL_HOSTS | {HostState.PENDING}
+    return campaign.state is CampaignState.PAUSED and all(
+        run.state in idle or (run.state is HostState.UNKNOWN and run.host.name in gone)
+        for run in campaign.runs
+    )
 
 
 def _host(name: str) -> Host:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
 
-from tests.orchestrator.simulate.planted_list import BUGS, Bug, Change
+from tests.orchestrator.simulate.planted_bug import Bug, Change
+from tests.orchestrator.simulate.planted_list import BUGS
 
 __all__ = ["BUGS", "Bug", "planted", "table"]
 

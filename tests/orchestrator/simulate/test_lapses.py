@@ -7,7 +7,7 @@ import pytest
 from orchestrator.simulate.laws import Law
 from tests.orchestrator.simulate.lapses import Play
 from tests.orchestrator.simulate.planted import Bug, planted
-from tests.orchestrator.simulate.planted_list import Change
+from tests.orchestrator.simulate.planted_bug import Change
 
 #: days that are played every time, those of the bugs besides; and in `make test-full`
 SEEDS, MANY = 4, 300

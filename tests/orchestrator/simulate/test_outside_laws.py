@@ -11,13 +11,14 @@ import pytest
 from orchestrator.campaign.campaign import Campaign, Stop
 from orchestrator.campaign.gate import Gate, GateKind, Moment
 from orchestrator.campaign.kill_switch import Target
-from orchestrator.campaign.rollout import Approval, Budgets, LabelBudget, Share, StopAction
+from orchestrator.campaign.rollout import Approval, Budgets, LabelBudget, Quorum, Share, StopAction
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.windows import Interval, Windows
+from orchestrator.campaign.windows import Interval, Window, Windows
 from orchestrator.loop.orders import order_of
 from orchestrator.simulate import outside_laws
 from orchestrator.simulate.laws import Law
 from orchestrator.simulate.told import Told
+from tasks.model import Mode
 from tests.orchestrator.simulate.test_turn_laws import BEFORE, started, with_run
 from tests.support.campaigns import NOON
 
@@ -103,6 +104,61 @@ def test_an_answer_of_before_the_end_of_a_wave_proves_nothing_about_it(ago_s: in
     assert broken(over, replace(over, state=CampaignState.COMPLETE, ended_at=NOON), told) == law
 
 
+def test_a_campaign_complete_on_a_background_answer_of_before_its_end_is_seen() -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.BACKGROUND, argv=("true",), every_s=30.0)
+    over = replace(with_policy(gates=(gate,)), wave=1, waves=1)
+    for place in range(len(over.runs)):
+        over = with_run(over, place, wave=1, state=HostState.SUCCEEDED, ended_at=NOON - 5 * SECOND)
+    complete = replace(over, state=CampaignState.COMPLETE, ended_at=NOON)
+    for ago_s, law in ((3, set()), (6, {Law.GATES})):
+        told = Told(passes={(over.id, "g", 0): [NOON - ago_s * SECOND]})
+        assert broken(over, complete, told) == law
+
+
+@pytest.mark.parametrize(
+    ("zone", "opens", "law"),
+    [
+        ("UTC", 719, set()),
+        ("UTC", 721, {Law.WINDOW}),
+        ("Europe/Berlin", 719, {Law.WINDOW}),
+        ("UTC", 1430, set()),
+    ],
+)
+def test_a_start_outside_the_windows_is_seen(zone: str, opens: int, law: set[Law]) -> None:
+    closes = opens + 2 if opens < 1000 else opens + 1000
+    window = Window(days=frozenset(range(7)), opens=opens, closes=closes, zone=zone)
+    before = with_policy(windows=Windows(allow=(window,)))
+    assert broken(before, started(before), Told()) == law
+
+
+@pytest.mark.parametrize(
+    ("quorum", "service", "law"),
+    [
+        (Quorum.LABEL, "s", {Law.QUORUM}),
+        (Quorum.OFF, "s", set()),
+        (Quorum.COMPOSE, "shop/s", {Law.QUORUM}),
+        (Quorum.LABEL, "shop/s", set()),
+    ],
+)
+def test_a_start_while_a_replica_is_away_is_seen(quorum: Quorum, service: str, law: set[Law]) -> None:
+    campaign = with_policy(quorum=quorum)
+    runs = tuple(replace(run, plan={"services": (service,)}) for run in campaign.runs)
+    before = replace(campaign, runs=runs)
+    other = with_run(replace(before, id="other"), 1, state=HostState.SOAKING)
+    assert broken(before, started(before), Told()) == set()
+    assert broken(before, started(before), Told(), other) == law
+
+
+def test_the_undo_of_an_undo_is_seen() -> None:
+    done = with_run(replace(started(BEFORE), state=CampaignState.COMPLETE), 1, wave=0)
+    plan = replace(BEFORE, id="other", undoes=done.id, state=CampaignState.PLANNED, started_at=None)
+    plan = with_run(plan, 1, wave=0)
+    begun = replace(plan, state=CampaignState.RUNNING, started_at=NOON)
+    assert broken(plan, begun, Told(), done) == set()
+    assert broken(plan, begun, Told(), replace(done, undoes="third")) == {Law.BACK}
+    assert broken(plan, begun, Told(), with_run(done, 0, attempts=())) == {Law.BACK}
+
+
 def test_a_start_in_a_blackout_is_seen() -> None:
     closed = Windows(blackouts=(Interval(start=NOON - SECOND, end=NOON + SECOND),))
     before = with_policy(windows=closed)
@@ -136,5 +192,21 @@ def test_an_order_that_leaves_too_late_or_past_a_stop_is_seen() -> None:
     assert laws(once, Told()) == set()
     assert laws(once, Told(), late_s=1) == {Law.LATE}
     assert laws(paused, Told()) == {Law.STOP}
+    assert laws(replace(once, stops=(replace(stop, action=StopAction.HALT),)), Told()) == {Law.STOP}
     assert laws(once, Told(apart={order.host.name})) == {Law.APART}
     assert laws(once, Told(thrown={(Target.EVERYTHING, ""): NOON})) == {Law.KILL}
+
+
+def test_an_attempt_told_to_stop_for_no_reason_is_seen() -> None:
+    once = started(BEFORE)
+    question = order_of(once, once.runs[0], once.runs[0].attempts[0]).order
+    order = question.model_copy(update={"mode": Mode.STOP})
+
+    def laws(campaign: Campaign) -> set[Law]:
+        return {item.law for item in outside_laws.on_order(campaign, order, Told(), NOON)}
+
+    aborted = replace(once, abort_requested=True, abort_hard=True)
+    assert laws(aborted) == set()
+    assert laws(replace(aborted, abort_hard=False)) == {Law.HARD}
+    back = replace(once.runs[0].attempts[0], undo=True)
+    assert laws(with_run(aborted, 0, attempts=(back,))) == {Law.HARD}

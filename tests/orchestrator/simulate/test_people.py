@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.campaign.kill_switch import Target, holding
 from orchestrator.simulate.people import AUTHOR
 from orchestrator.simulate.schedule import plain_schedule
 from orchestrator.simulate.told import Told
 from orchestrator.simulate.world import World
+from tests.orchestrator.simulate.test_turn_laws import started
+from tests.support.campaigns import plain_campaign
 
 
 def led() -> World:
@@ -52,3 +56,15 @@ def test_what_was_told_is_forgotten_with_the_database() -> None:
     world.told.agreed["c1"] = {AUTHOR}
     world.told.forget()
     assert world.told == Told()
+
+
+def test_only_a_host_that_is_to_be_ordered_next_or_at_work_is_set_apart_in_the_worst_moment() -> None:
+    world = led()
+    world.people.set_apart("next")
+    assert not world.told.apart
+    campaign = replace(plain_campaign(names=("h000", "h001")), version=1)
+    world.campaigns[campaign.id] = started(campaign)
+    world.people.set_apart("next")
+    assert world.told.apart == {"h001"}
+    world.people.set_apart("at work")
+    assert world.told.apart == {"h000", "h001"}

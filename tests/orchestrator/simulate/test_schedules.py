@@ -13,7 +13,7 @@ from orchestrator.cli.main import app
 from orchestrator.simulate import many
 from orchestrator.simulate.laws import Law, Violation
 from orchestrator.simulate.many import Verdict, run_seed, run_seeds
-from orchestrator.simulate.schedule import plain_schedule, schedule_of
+from orchestrator.simulate.schedule import plain_schedule, richer_schedule, schedule_of
 from orchestrator.simulate.world import World
 
 #: seeds of every change, in pieces for workers side by side
@@ -46,12 +46,23 @@ def test_a_seed_that_once_broke_a_law_breaks_none_now(seed: int) -> None:
 
 
 def test_most_schedules_have_more_than_the_plain_one_and_all_else_of_it() -> None:
-    pairs = [(plain_schedule(seed), schedule_of(seed)) for seed in range(100)]
+    pairs = [(plain_schedule(seed), richer_schedule(seed)) for seed in range(100)]
     richer = [(plain, full) for plain, full in pairs if plain != full]
     assert 50 < len(richer) < 90
     for plain, full in richer:
         assert full.events[: len(plain.events)] == plain.events
         assert (full.hosts, full.weather, full.fates) == (plain.hosts, plain.weather, plain.fates)
+
+
+def test_more_than_half_have_the_rarest_things_too_and_all_else_as_before() -> None:
+    pairs = [(richer_schedule(seed), schedule_of(seed)) for seed in range(100)]
+    fullest = [(rich, full) for rich, full in pairs if rich != full]
+    assert 40 < len(fullest) < 80
+    assert any(full.hasty for _, full in fullest)
+    for rich, full in fullest:
+        assert full.events[: len(rich.events)] == rich.events
+        assert full.fates[: len(rich.fates)] == rich.fates
+        assert (full.hosts, full.weather, full.verdicts) == (rich.hosts, rich.weather, rich.verdicts)
 
 
 @pytest.mark.full

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from orchestrator.campaign.campaign import Stop
-from orchestrator.campaign.rollout import StopAction
-from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
+from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.simulate.laws import Law
-from tests.orchestrator.simulate.test_turn_laws import BEFORE, broken, started
+from tasks.result import HostError, HostResult, Outcome
+from tests.orchestrator.simulate.test_turn_laws import BEFORE, attempt, broken, started, with_run
 from tests.support.campaigns import NOON
 
 
@@ -28,3 +30,45 @@ def test_a_start_past_a_stop_is_seen(action: StopAction | None) -> None:
 def test_a_start_while_paused_is_seen() -> None:
     paused = replace(BEFORE, state=CampaignState.PAUSED)
     assert Law.STOP in broken(paused, started(paused))
+
+
+@pytest.mark.parametrize(("sample", "law"), [(0, {Law.STOP}), (1, {Law.STOP}), (2, set())])
+def test_a_start_past_a_rule_that_speaks_is_seen(sample: int, law: set[Law]) -> None:
+    rule = StopRule(scope=Scope.WAVE, min_sample=sample)
+    two = with_run(BEFORE, 1, state=HostState.FAILED_CLEAN, failed_as=FailureKind.FAILED)
+    before = replace(two, policy=replace(two.policy, stop_rules=(rule,)))
+    assert broken(before, started(before)) == law
+
+
+@pytest.mark.parametrize(("racks", "law"), [(("a", "a"), {Law.STOP}), (("a", "b"), set())])
+def test_a_rule_over_a_label_counts_each_value_by_itself(racks: tuple[str, str], law: set[Law]) -> None:
+    rule = StopRule(scope=Scope.LABEL, label="rack", tolerate=Share(value=1))
+    placed = (("web-1", racks[0]), ("web-2", racks[0]), ("web-3", racks[1]))
+    runs = tuple(
+        replace(BEFORE.runs[0], host=replace(BEFORE.runs[0].host, name=name, labels={"rack": rack}))
+        for name, rack in placed
+    )
+    failed = {"state": HostState.FAILED_CLEAN, "failed_as": FailureKind.FAILED}
+    before = replace(BEFORE, runs=runs, policy=replace(BEFORE.policy, stop_rules=(rule,), parallelism=3))
+    before = with_run(with_run(before, 1, **failed), 2, **failed)
+    assert broken(before, started(before)) == law
+
+
+def test_a_host_a_person_stopped_is_no_failure() -> None:
+    rule = StopRule(scope=Scope.WAVE)
+    error = HostError(code="E_STOPPED", message="stopped")
+    result = HostResult(outcome=Outcome.FAILED, changed=False, error=error)
+    halted = with_run(
+        BEFORE, 1, state=HostState.FAILED_CLEAN, attempts=(attempt("web-2", ended_at=NOON, result=result),)
+    )
+    before = replace(halted, policy=replace(halted.policy, stop_rules=(rule,)))
+    assert broken(before, started(before)) == set()
+
+
+@pytest.mark.parametrize(("told", "law"), [(None, {Law.HARD}), (NOON, set())])
+def test_a_host_at_work_that_never_hears_of_a_hard_abort_is_seen(
+    told: datetime | None, law: set[Law]
+) -> None:
+    before = replace(started(BEFORE), abort_requested=True, abort_hard=True)
+    one = before.runs[0].attempts[0]
+    assert broken(before, with_run(before, 0, attempts=(replace(one, stop_asked_at=told, seq=1),))) == law

@@ -1,0 +1,46 @@
+"""Each law of the look at untouched hosts is broken by hand once."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.control import Control, Found
+from orchestrator.simulate import look_laws
+from orchestrator.simulate.laws import Law
+from orchestrator.simulate.undo_laws import PERSON, SHARED
+from tasks.result import HostError
+from tests.orchestrator.simulate.test_undo_laws import LOOK, failed, stop, undone
+from tests.support.campaigns import NOON
+
+SICK = Control(host="web-2", answered_at=NOON, reached=True, error=HostError(code="E_DNS", message="no name"))
+ASKING = replace(failed(control_hosts=1), looks=(LOOK,))
+
+
+def broken(before: Campaign, after: Campaign, taken: AbstractSet[str] = frozenset()) -> set[Law]:
+    """The laws that this save breaks."""
+    return {item.law for item in look_laws.on_save(before, after, taken)}
+
+
+def test_a_way_back_before_anybody_untouched_was_asked_is_seen() -> None:
+    before = failed(control_hosts=1)
+    assert broken(before, undone(before)) == {Law.LOOK}
+    assert broken(before, undone(before), {"web-2"}) == set()
+    wanted = replace(before, stops=(stop(PERSON),))
+    assert broken(wanted, undone(wanted)) == set()
+    careless = failed(control_hosts=0)
+    assert broken(careless, undone(careless)) == set()
+
+
+def test_a_look_that_ends_unheard_is_seen() -> None:
+    ended = replace(ASKING, looks=(replace(LOOK, ended_at=NOON, found=Found.WELL, controls=(SICK,)),))
+    assert broken(ASKING, ended) == {Law.LOOK}
+    assert broken(ASKING, replace(ended, stops=(stop(SHARED),))) == set()
+    assert broken(ASKING, ended, {"web-2"}) == set()
+
+
+def test_a_look_at_hosts_that_are_well_stops_nothing() -> None:
+    well = replace(SICK, error=None)
+    ended = replace(ASKING, looks=(replace(LOOK, ended_at=NOON, found=Found.WELL, controls=(well,)),))
+    assert broken(ASKING, ended) == set()
