@@ -11,22 +11,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.connection import Connection
 from tasks.model import Kind, Protect, UndoClass
+from tasks.record import Record
 from tasks.result import Finding, StepResult
-
-if TYPE_CHECKING:
-    from tasks.running_set import RunningContainer
-
-
-class Record(BaseModel):
-    """A frozen record that travels as JSON; unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+from tasks.running_set import RunningContainer
 
 
 class Facts(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tasks.connection import JsonObject
-from tasks.procedure import Record
+from tasks.record import Record
 
 
 class RunningContainer(Record):

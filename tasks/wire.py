@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field, TypeAdapter
 
 from tasks.model import Host, Mode, Protect
-from tasks.procedure import Record
+from tasks.record import Record
 from tasks.result import HostResult
 
 #: Version of both messages; a worker refuses an order of another version by name.

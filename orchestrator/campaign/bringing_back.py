@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from orchestrator.campaign.actions import Dispatch
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.census import Census, open_undo
-from orchestrator.campaign.events import Dispatch
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import HostState
 

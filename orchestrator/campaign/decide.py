@@ -9,15 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from orchestrator.campaign.before_work import before_work, cancel
-from orchestrator.campaign.brakes import Brakes, brakes
-from orchestrator.campaign.bringing_back import ended_by, next_number, undo_of, undo_room
-from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.census import Census, last_news, open_attempt, take_census
-from orchestrator.campaign.clocks import read_clocks
-from orchestrator.campaign.disruption import Ledger, open_ledger
-from orchestrator.campaign.ending import final_state
-from orchestrator.campaign.events import (
+from orchestrator.campaign.actions import (
     Action,
     AskControl,
     Cancel,
@@ -29,6 +21,14 @@ from orchestrator.campaign.events import (
     WakeAt,
     Warn,
 )
+from orchestrator.campaign.before_work import before_work, cancel
+from orchestrator.campaign.brakes import Brakes, brakes
+from orchestrator.campaign.bringing_back import ended_by, next_number, undo_of, undo_room
+from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.census import Census, last_news, open_attempt, take_census
+from orchestrator.campaign.clocks import read_clocks
+from orchestrator.campaign.disruption import Ledger, open_ledger
+from orchestrator.campaign.ending import final_state
 from orchestrator.campaign.gate_limits import gate_stop
 from orchestrator.campaign.gates import ask_gates
 from orchestrator.campaign.needed_gates import needed

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from orchestrator.campaign.actions import AskGate, JudgeGate
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.events import AskGate, GateAnswered, JudgeGate
+from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import GateKind, GateState, Said, Verdict
 from orchestrator.campaign.gate_limits import silent
 from orchestrator.campaign.needed_gates import BASELINE, NeededGate, asked_of_hosts, needed, state_of

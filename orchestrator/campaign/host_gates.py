@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from orchestrator.campaign.actions import AskGate, JudgeGate
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.events import AskGate, JudgeGate
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, GateState, Moment, Verdict
 from orchestrator.campaign.gates import settled, with_answer, with_state
 from orchestrator.campaign.needed_gates import BASELINE, state_of

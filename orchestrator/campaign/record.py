@@ -7,9 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.campaign import gates, host_gates, moves, shared_cause
-from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
-from orchestrator.campaign.census import open_attempt
-from orchestrator.campaign.events import (
+from orchestrator.campaign.actions import (
     Action,
     AskControl,
     AskGate,
@@ -26,6 +24,8 @@ from orchestrator.campaign.events import (
     StopNow,
     Warn,
 )
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import LEGAL_CAMPAIGN, CampaignState, HostState
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from orchestrator.campaign.actions import Action, AskControl, EndLook, StopNow
 from orchestrator.campaign.campaign import Campaign, HostRun, Stop
 from orchestrator.campaign.control import Control, Found, Look
-from orchestrator.campaign.events import Action, AskControl, ControlAnswered, EndLook, StopNow
+from orchestrator.campaign.events import ControlAnswered
 from orchestrator.campaign.rollout import RolloutPolicy, StopAction
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
+from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.events import AskGate
 from orchestrator.campaign.gate import GateState, Moment, Verdict
 from orchestrator.campaign.needed_gates import NeededGate, at_host, gates_at_hosts
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestrator.campaign.actions import Action, AskJournal, Recheck, Resend
 from orchestrator.campaign.campaign import Attempt, HostRun
-from orchestrator.campaign.events import Action, AskJournal, Recheck, Resend
 from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import HostState
 from tasks.model import Kind

@@ -10,9 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from orchestrator.campaign.campaign import Campaign, HostRun, runs_of
-from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import (
+from orchestrator.campaign.actions import (
     Action,
     AskControl,
     AskGate,
@@ -23,6 +21,8 @@ from orchestrator.campaign.events import (
     StopAttempt,
     WakeAt,
 )
+from orchestrator.campaign.campaign import Campaign, HostRun, runs_of
+from orchestrator.campaign.decide import decide
 from orchestrator.campaign.lease import kept_until
 from orchestrator.campaign.record import record
 from orchestrator.campaign.shared_cause import open_look

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.campaign.actions import Action, AskGate
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.events import Action, AskGate, GateAnswered
+from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind
 from tasks.model import Host
 

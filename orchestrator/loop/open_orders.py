@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from orchestrator.campaign.actions import Resend
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.events import Resend
 from orchestrator.campaign.kill_switch import applying, holding
 from orchestrator.campaign.record import record
 from orchestrator.campaign.shared_cause import open_look

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign import running_set, vitals
+from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.control import Look
-from orchestrator.campaign.events import AskGate
 from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.host_gates import gate_named
 from orchestrator.campaign.needed_gates import gate_deadline, state_of

@@ -14,10 +14,10 @@ from typing import Protocol, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.campaign.actions import WakeAt
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING, decide
 from orchestrator.campaign.disruption import keeps_budgets
-from orchestrator.campaign.events import WakeAt
 from orchestrator.campaign.kill_switch import Switch
 from orchestrator.campaign.lease import LEASE_FOR_S
 from orchestrator.campaign.rollout import Clocks

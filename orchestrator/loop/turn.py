@@ -9,8 +9,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from orchestrator.campaign.actions import Action
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.events import Action, Event
+from orchestrator.campaign.events import Event
 from orchestrator.campaign.lease import LEASE_FOR_S
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.orders import Sending

@@ -14,8 +14,9 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from orchestrator.campaign.actions import Action, Resend
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.events import Action, Event, Resend
+from orchestrator.campaign.events import Event
 from orchestrator.campaign.observe import observe_all
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import CampaignState, HostState

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from orchestrator.campaign.actions import Action
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
-from orchestrator.campaign.events import Action, Event
+from orchestrator.campaign.events import Event
 
 _CAMPAIGN: TypeAdapter[Campaign] = TypeAdapter(Campaign)
 _RUN: TypeAdapter[HostRun] = TypeAdapter(HostRun)

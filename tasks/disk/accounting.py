@@ -12,7 +12,7 @@ from pydantic import Field
 
 from tasks.connection import JsonObject
 from tasks.disk.objects import CacheObject, parse_cache, size
-from tasks.procedure import Record
+from tasks.record import Record
 
 _ACTIVE_STATES = frozenset({"running", "paused", "restarting"})
 

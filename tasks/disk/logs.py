@@ -8,7 +8,7 @@ import re
 from pydantic import Field
 
 from tasks.connection import Command, Connection
-from tasks.procedure import Record
+from tasks.record import Record
 
 _LIMIT = 16 << 20
 _BLOCK = 512

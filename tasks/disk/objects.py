@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from tasks.connection import JsonObject
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: states of a container that owns no process and is about to own none
 STOPPED = frozenset({"created", "exited", "dead"})

@@ -10,7 +10,7 @@ import re
 from tasks.connection import Command, CommandResult, Connection
 from tasks.engine.files import DAEMON_JSON
 from tasks.engine.version import at_least
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: a broken program may hang; it gets this long, by the clock of the host
 _PATIENCE = ("timeout", "--kill-after=5", "20")

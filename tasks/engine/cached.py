@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from tasks.connection import Command, Connection
 from tasks.engine.transaction import download_argv, pinned
 from tasks.model import UndoClass
-from tasks.procedure import Record, RunStep
+from tasks.procedure import RunStep
+from tasks.record import Record
 
 CACHE_KEY = "cache"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tasks.connection import Command, Connection
 from tasks.model import UndoClass
-from tasks.procedure import Record, RunStep, Step, WriteStep
+from tasks.procedure import RunStep, Step, WriteStep
+from tasks.record import Record
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 #: files that are captured, also when they are absent

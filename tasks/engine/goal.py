@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tasks.connection import Command, Connection
 from tasks.engine.cached import Cache, read_cache
 from tasks.engine.host_facts import HostFacts
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: a campaign ("c12"), or one attempt of it ("c12/web-1/2")
 SNAPSHOT_PATTERN = r"^[a-z0-9]{1,24}(?:/[a-z0-9][a-z0-9._-]{0,252}/[0-9]{1,6})?$"

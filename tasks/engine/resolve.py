@@ -16,7 +16,7 @@ from tasks.engine.family import COMPANIONS, MEMBERS, SAME_VERSION, Family, main_
 from tasks.engine.transaction import Simulation, simulate
 from tasks.engine.version import core, matches
 from tasks.facts.packages import Available, Installed, newer, read_available
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: exact versions, a prefix of the main package's version, or the newest apt would take
 Request: TypeAlias = Mapping[str, str] | str | Literal["candidate"]

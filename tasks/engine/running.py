@@ -8,7 +8,8 @@ from pydantic import Field
 
 from tasks.engine.host_facts import HostFacts
 from tasks.facts.engine import Container, Daemon
-from tasks.procedure import MOST_SERVICES, Record
+from tasks.procedure import MOST_SERVICES
+from tasks.record import Record
 from tasks.result import Finding
 
 DEFAULT_NETWORKS = ("bridge", "host", "none")

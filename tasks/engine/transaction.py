@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from tasks.connection import Command, Connection
 from tasks.engine.family import MEMBERS, Family
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: nothing asks, nothing lists, nothing restarts services behind our back, configuration files are kept
 APT_ENV: dict[str, str] = {

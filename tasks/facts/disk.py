@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from tasks.connection import Command, Connection
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: where containerd keeps its content unless its configuration says otherwise
 CONTAINERD_ROOT = "/var/lib/containerd"

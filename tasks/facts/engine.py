@@ -11,7 +11,7 @@ from tasks.connection import Command, Connection, Engine, JsonObject
 from tasks.errors import EngineError
 from tasks.facts.services import services_named
 from tasks.facts.units import CONTAINERD, DOCKER, Unit
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: looks at a daemon that is up but does not answer yet, each bounded by the ping's own deadline
 _PINGS, _PING_TIMEOUT_S = 3, 5.0

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import Field
 
 from tasks.connection import Command, Connection
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: a full Debian version, epoch and revision included
 VERSION_PATTERN = r"^(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*$"

@@ -9,7 +9,7 @@ import json
 import re
 
 from tasks.connection import Command, Connection
-from tasks.procedure import Record
+from tasks.record import Record
 
 DOCKER, SOCKET, CONTAINERD = "docker.service", "docker.socket", "containerd.service"
 ENGINE_UNITS = (DOCKER, SOCKET, CONTAINERD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tasks.procedure import Record
+from tasks.record import Record
 
 
 class Level(StrEnum):

@@ -12,7 +12,7 @@ from tasks.facts.disk import FileSystem
 from tasks.facts.units import CONTAINERD, DOCKER, SOCKET, Unit
 from tasks.health.checks import Check, CheckName, Level
 from tasks.health.readings import CONFIG, HealthFacts, Seen
-from tasks.procedure import Record
+from tasks.record import Record
 
 #: the runbook's thresholds: more than none warns, more than two is critical
 UNHEALTHY_WARN, UNHEALTHY_CRIT = 0, 2

@@ -16,7 +16,8 @@ from tasks.connection import Command, CommandResult, Connection, Engine, JsonObj
 from tasks.errors import DeadlineExceeded, EngineError
 from tasks.facts.disk import FileSystem, read_containerd_root, read_file_systems
 from tasks.facts.units import CONTAINERD, DOCKER, SOCKET, Unit, parse_show
-from tasks.procedure import Facts, Record
+from tasks.procedure import Facts
+from tasks.record import Record
 
 DEFAULT_ROOT = "/var/lib/docker"
 CONFIG = "/etc/docker/daemon.json"

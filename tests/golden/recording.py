@@ -11,9 +11,10 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from orchestrator.campaign.actions import Action, Dispatch, WakeAt
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Action, Dispatch, Event, WakeAt
+from orchestrator.campaign.events import Event
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.record import record
 from orchestrator.loop.turn import kind_of

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import Dispatch
 from orchestrator.campaign.approval import objection, person
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.events import AbortAsked, ApproveAsked, DenyAsked, Dispatch, Event, Started
+from orchestrator.campaign.events import AbortAsked, ApproveAsked, DenyAsked, Event, Started
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.plan import plan_document, seal
 from orchestrator.campaign.policy import check_policy

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from orchestrator.campaign.actions import Dispatch, WakeAt
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Dispatch, WakeAt
 from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.usual import Pace, Usual

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.events import Dispatch, Recheck, ResumeAsked, RollbackAsked
+from orchestrator.campaign.actions import Dispatch, Recheck
+from orchestrator.campaign.events import ResumeAsked, RollbackAsked
 from orchestrator.campaign.exit_code import exit_code
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.policy import make_policy

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from orchestrator.campaign.actions import Dispatch, StopNow, WakeAt, Warn
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Dispatch, PauseAsked, ResumeAsked, StopNow, WakeAt, Warn
+from orchestrator.campaign.events import PauseAsked, ResumeAsked
 from orchestrator.campaign.policy import check_policy
 from orchestrator.campaign.remarks import notice_lines
 from orchestrator.campaign.rollout import Clock, Clocks, Share, StopAction

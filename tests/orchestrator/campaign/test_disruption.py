@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import Dispatch
 from orchestrator.campaign.census import open_attempt
 from orchestrator.campaign.disruption import open_ledger
-from orchestrator.campaign.events import Dispatch
 from orchestrator.campaign.policy import check_policy, make_policy
 from orchestrator.campaign.rollout import Budgets, LabelBudget, Share, StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState, HostState

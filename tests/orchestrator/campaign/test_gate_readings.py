@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.events import AskGate, HostRead
+from orchestrator.campaign.actions import AskGate
+from orchestrator.campaign.events import HostRead
 from orchestrator.campaign.gate import GateKind, Moment
 from orchestrator.campaign.needed_gates import BASELINE
 from orchestrator.campaign.observe import observe, observe_readings

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.brakes import brakes
-from orchestrator.campaign.events import AskGate, GateAnswered, OverrideAsked, ResumeAsked
+from orchestrator.campaign.events import GateAnswered, OverrideAsked, ResumeAsked
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment, Verdict
 from orchestrator.campaign.gate_words import gate_lines
 from orchestrator.campaign.needed_gates import state_of

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.brakes import brakes
-from orchestrator.campaign.events import AskGate, HostRead, OverrideAsked, PauseAsked, ResumeAsked
+from orchestrator.campaign.events import HostRead, OverrideAsked, PauseAsked, ResumeAsked
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Moment
 from orchestrator.campaign.gate_words import gate_lines
 from orchestrator.campaign.needed_gates import BASELINE, state_of

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.kill_switch import Switch, Target, applying
 from orchestrator.campaign.record import record
 from orchestrator.campaign.rollout import Clock, Clocks

@@ -11,29 +11,31 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from orchestrator.campaign.actions import (
+    Action,
+    AskJournal,
+    Dispatch,
+    Finish,
+    OpenWave,
+    Recheck,
+    Resend,
+    StopAttempt,
+    WakeAt,
+)
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import SETTLED, in_flight
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     AbortAsked,
-    Action,
-    AskJournal,
     ControlAnswered,
-    Dispatch,
     Event,
-    Finish,
     GateAnswered,
-    OpenWave,
     PauseAsked,
-    Recheck,
-    Resend,
     ResumeAsked,
     RollbackAsked,
     SkipAsked,
     Started,
-    StopAttempt,
-    WakeAt,
 )
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
 from orchestrator.campaign.kill_switch import Switch, Target

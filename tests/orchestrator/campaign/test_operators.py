@@ -8,18 +8,17 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from orchestrator.campaign.actions import Dispatch, StopAttempt
 from orchestrator.campaign.events import (
     AbortAsked,
     ApproveAsked,
     DenyAsked,
-    Dispatch,
     OperatorEvent,
     OverrideAsked,
     PauseAsked,
     ResumeAsked,
     RollbackAsked,
     SkipAsked,
-    StopAttempt,
     StopHeard,
 )
 from orchestrator.campaign.gate import Gate, GateKind

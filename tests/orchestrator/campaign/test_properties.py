@@ -9,19 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import Dispatch, StopNow, WakeAt
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import (
-    Accepted,
-    Dispatch,
-    Ended,
-    Event,
-    Heartbeat,
-    NotStarted,
-    Rechecked,
-    StopNow,
-    WakeAt,
-)
+from orchestrator.campaign.events import Accepted, Ended, Event, Heartbeat, NotStarted, Rechecked
 from orchestrator.campaign.observe import observe, observe_all
 from orchestrator.campaign.progress import progress
 from orchestrator.campaign.record import record

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.disruption import budget_lines
-from orchestrator.campaign.events import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.quarantine import Quarantine, concerning, one_line
 from orchestrator.campaign.quarantine_waits import waits_for_release
 from orchestrator.campaign.rollout import Budgets, Clock, Clocks, LabelBudget, Share

@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import AskControl, Dispatch
 from orchestrator.campaign.control import Found
-from orchestrator.campaign.events import (
-    AskControl,
-    ControlAnswered,
-    Dispatch,
-    PauseAsked,
-    ResumeAsked,
-    RollbackAsked,
-)
+from orchestrator.campaign.events import ControlAnswered, PauseAsked, ResumeAsked, RollbackAsked
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.policy import make_policy

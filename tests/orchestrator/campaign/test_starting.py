@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import AskGate, Dispatch
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.events import (
-    AskGate,
-    Dispatch,
     GateAnswered,
     HostRead,
     OverrideAsked,

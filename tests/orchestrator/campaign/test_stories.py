@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.campaign.actions import Dispatch
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.events import Dispatch, Ended, PauseAsked, Started
+from orchestrator.campaign.events import Ended, PauseAsked, Started
 from orchestrator.campaign.rollout import FailureKind, Share, StopAction, StopRule
 from orchestrator.campaign.states import EXIT_CODES, CampaignState, HostState
 from tasks.model import Kind

@@ -7,24 +7,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Recheck, Resend, StopNow, WakeAt
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import (
     AbortAsked,
     Accepted,
-    Action,
-    AskJournal,
-    Dispatch,
     Ended,
     Event,
     Heartbeat,
     NotStarted,
-    Recheck,
     Rechecked,
-    Resend,
     Started,
-    StopNow,
-    WakeAt,
 )
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.plan import PlanRequest, make_plan

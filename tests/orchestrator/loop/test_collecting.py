@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.events import Dispatch
+from orchestrator.campaign.actions import Dispatch
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import CampaignState
 from orchestrator.loop.collecting import collect_seldom
