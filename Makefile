@@ -31,7 +31,7 @@ demo-down:  ## remove every trace of the demo
 	@$(PYTHON) -m deploy.demo down
 
 test: setup-lab lint  ## everything: unit, services and the lab's real hosts
-	$(BIN)/pytest -m "not lab and not full" -n 2
+	$(BIN)/pytest -m "not lab and not full" -n 3
 	$(BIN)/pytest -m "lab and not full" -n $(LAB_JOBS) --dist loadfile
 
 test-unit: setup  ## seconds, no root

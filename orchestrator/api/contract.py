@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.conflict import OnConflict, Rival
 from orchestrator.campaign.events import OperatorEvent
+from orchestrator.campaign.explaining.why import Explanation
 from orchestrator.campaign.kill_switch import Switch
+from orchestrator.campaign.limits.conflict import OnConflict, Rival
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.campaign.why import Explanation
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.retrying import Retry

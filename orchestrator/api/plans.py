@@ -16,8 +16,8 @@ from orchestrator.api.policy import PolicyBody
 from orchestrator.api.problem import Problem
 from orchestrator.api.speaker import speaker_of
 from orchestrator.api.strict_json import NotStrictJson, loads
-from orchestrator.campaign.conflict import OnConflict
-from orchestrator.campaign.labels import check_labels
+from orchestrator.campaign.limits.conflict import OnConflict
+from orchestrator.campaign.limits.labels import check_labels
 from orchestrator.campaign.plan import plan_hash
 from orchestrator.loop.planning import NewPlan
 from tasks import catalog

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from orchestrator.campaign.actions import Action, Cancel, Finish, StopNow, WakeAt
-from orchestrator.campaign.approval import timed_out
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.census import open_undo
+from orchestrator.campaign.limits.approval import timed_out
 from orchestrator.campaign.states import CampaignState, HostState
 
 

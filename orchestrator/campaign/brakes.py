@@ -15,8 +15,8 @@ from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.gate import Moment
-from orchestrator.campaign.gate_words import SHOWN, closed_at_hosts, closed_gates, closed_words, way_out
-from orchestrator.campaign.shared_cause import look_words, open_look, overruled, standing_stop
+from orchestrator.campaign.gates.words import SHOWN, closed_at_hosts, closed_gates, closed_words, way_out
+from orchestrator.campaign.limits.shared_cause import look_words, open_look, overruled, standing_stop
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.window_words import instant_words
 from orchestrator.campaign.windows import Closed, Open, fits, open_at

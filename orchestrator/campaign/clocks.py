@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Notice, Stop
 from orchestrator.campaign.census import Census
 from orchestrator.campaign.durations import words
+from orchestrator.campaign.limits.stop_rules import SEVERITY, stopped
 from orchestrator.campaign.rollout import Clock, Clocks, StopAction
 from orchestrator.campaign.states import HostState
-from orchestrator.campaign.stop_rules import SEVERITY, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.waiting import is_waiting, waits, worked_s
 from orchestrator.campaign.windows import Interval

@@ -27,15 +27,15 @@ from orchestrator.campaign.bringing_back import ended_by, next_number, undo_of, 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.census import Census, last_news, open_attempt, take_census
 from orchestrator.campaign.clocks import read_clocks
-from orchestrator.campaign.disruption import Ledger, open_ledger
 from orchestrator.campaign.ending import final_state
-from orchestrator.campaign.gate_limits import gate_stop
-from orchestrator.campaign.gates import ask_gates
-from orchestrator.campaign.needed_gates import needed
-from orchestrator.campaign.shared_cause import ask_controls, end_look, standing_stop
+from orchestrator.campaign.gates.asking import ask_gates
+from orchestrator.campaign.gates.limits import gate_stop
+from orchestrator.campaign.gates.needed import needed
+from orchestrator.campaign.limits.disruption import Ledger, open_ledger
+from orchestrator.campaign.limits.shared_cause import ask_controls, end_look, standing_stop
+from orchestrator.campaign.limits.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.starting import choose
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
-from orchestrator.campaign.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.surroundings import CALM, Surroundings
 from orchestrator.campaign.watch import Timers, watch
 from tasks.model import Kind

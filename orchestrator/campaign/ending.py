@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.limits.stop_rules import rule_stop
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.stop_rules import rule_stop
 
 _EXCEPTIONS = frozenset(
     {

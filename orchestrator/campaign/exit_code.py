@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.shared_cause import standing_stop
+from orchestrator.campaign.limits.shared_cause import standing_stop
 from orchestrator.campaign.states import EXIT_CODES, CampaignState
 
 

@@ -13,8 +13,8 @@ from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.events import HostRead
 from orchestrator.campaign.gate import Gate, GateKind, GateState
-from orchestrator.campaign.gates import with_state
-from orchestrator.campaign.needed_gates import BASELINE, PATIENCE_S, gate_deadline
+from orchestrator.campaign.gates.asking import with_state
+from orchestrator.campaign.gates.needed import BASELINE, PATIENCE_S, gate_deadline
 from orchestrator.campaign.pulse import ENGINE_DOWN_S, WINDOW_S, Pulse, felt
 from orchestrator.campaign.running_set import RunningSaid, changes, some
 from orchestrator.campaign.vitals import ENGINE, Vital, bad_news, engine_down, restarts, unknown

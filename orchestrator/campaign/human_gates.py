@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign.approval import Objection, person
 from orchestrator.campaign.campaign import Approved, Campaign, Stop
 from orchestrator.campaign.events import ApproveAsked, DenyAsked
 from orchestrator.campaign.gate import GateKind, Verdict
-from orchestrator.campaign.gate_limits import limit_words, returned_waves
-from orchestrator.campaign.gates import with_state
-from orchestrator.campaign.needed_gates import NeededGate, gate_approvers, needed, state_of
+from orchestrator.campaign.gates.asking import with_state
+from orchestrator.campaign.gates.limits import limit_words, returned_waves
+from orchestrator.campaign.gates.needed import NeededGate, gate_approvers, needed, state_of
+from orchestrator.campaign.limits.approval import Objection, person
 from orchestrator.campaign.record import stop_now
 from orchestrator.campaign.rollout import StopAction
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.explaining.words import names
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.window_words import instant_words
-from orchestrator.campaign.words import names
 from tasks.model import Kind
 
 #: seconds beyond the longest an attempt may take, unless the control plane's settings say otherwise

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign import moves, shared_cause
+from orchestrator.campaign import moves
 from orchestrator.campaign.answers import HostEvent, react
-from orchestrator.campaign.approval import applied
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import (
     AbortAsked,
@@ -26,7 +25,9 @@ from orchestrator.campaign.events import (
     Started,
 )
 from orchestrator.campaign.gate_readings import read_all
-from orchestrator.campaign.gates import answered
+from orchestrator.campaign.gates.asking import answered
+from orchestrator.campaign.limits import shared_cause
+from orchestrator.campaign.limits.approval import applied
 from orchestrator.campaign.operators import ask
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 

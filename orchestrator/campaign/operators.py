@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.campaign import approval, human_gates, moves, overriding
-from orchestrator.campaign.approval import Objection
+from orchestrator.campaign import human_gates, moves
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign, Stop
 from orchestrator.campaign.census import take_census
@@ -25,12 +24,15 @@ from orchestrator.campaign.events import (
     RollbackAsked,
     SkipAsked,
 )
-from orchestrator.campaign.gates import afresh, without_started
+from orchestrator.campaign.gates import overriding
+from orchestrator.campaign.gates.asking import afresh, without_started
+from orchestrator.campaign.limits import approval
+from orchestrator.campaign.limits.approval import Objection
+from orchestrator.campaign.limits.shared_cause import SHARED_CAUSE_RULE, standing_stop
+from orchestrator.campaign.limits.stop_rules import OPERATOR_ROLLBACK, stopped
 from orchestrator.campaign.record import stop_now
 from orchestrator.campaign.rollout import StopAction
-from orchestrator.campaign.shared_cause import SHARED_CAUSE_RULE, standing_stop
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
-from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK, stopped
 
 OPERATOR_PAUSE = "operator pause"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from orchestrator.campaign import gates, host_gates, moves, shared_cause
+from orchestrator.campaign import moves
 from orchestrator.campaign.actions import (
     Action,
     AskControl,
@@ -26,6 +26,9 @@ from orchestrator.campaign.actions import (
 )
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.census import open_attempt
+from orchestrator.campaign.gates import asking as gates
+from orchestrator.campaign.gates import hosts as host_gates
+from orchestrator.campaign.limits import shared_cause
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import LEGAL_CAMPAIGN, CampaignState, HostState
 

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.gate import GateState, Moment, Verdict
-from orchestrator.campaign.needed_gates import NeededGate, at_host, gates_at_hosts
+from orchestrator.campaign.gates.needed import NeededGate, at_host, gates_at_hosts
 
 #: hosts that gates keep waiting, at least, before no other is asked
 _ASIDE = 10

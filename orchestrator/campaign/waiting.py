@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.gate import GateKind
-from orchestrator.campaign.needed_gates import needed
-from orchestrator.campaign.quarantine_waits import waits_for_release
+from orchestrator.campaign.gates.needed import needed
+from orchestrator.campaign.limits.quarantine_waits import waits_for_release
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import CALM, Surroundings

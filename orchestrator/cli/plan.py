@@ -67,7 +67,7 @@ def apply(
     output: Output = "table",
 ) -> None:
     """Do exactly what the plan says. Asks first; a plan is applied once, unedited, before it expires."""
-    from orchestrator.campaign.conflict import OnConflict
+    from orchestrator.campaign.limits.conflict import OnConflict
     from orchestrator.cli.flags import duration, one_of
     from orchestrator.cli.planfile import read_plan, require_fresh
 
@@ -100,7 +100,7 @@ def run(
     details: Details = False,
 ) -> None:
     """Plan, ask, apply and follow, in one go."""
-    from orchestrator.campaign.conflict import OnConflict
+    from orchestrator.campaign.limits.conflict import OnConflict
     from orchestrator.cli.flags import duration, one_of
 
     check_output(output)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from orchestrator.campaign.drift import Drift, between
+from orchestrator.campaign.explaining.drift import Drift, between
 from orchestrator.cli import exits
 from orchestrator.cli.asked import Asked, flag_of
 from orchestrator.cli.planfile import PlanFile, read_plan

@@ -14,7 +14,7 @@ import structlog
 
 from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import Gate, GateKind, Verdict
-from orchestrator.campaign.needed_gates import PATIENCE_S
+from orchestrator.campaign.gates.needed import PATIENCE_S
 from orchestrator.gates import command, http, prometheus
 from orchestrator.gates.about import Unanswerable, about
 from orchestrator.gates.answer import Answer, answer

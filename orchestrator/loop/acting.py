@@ -24,8 +24,8 @@ from orchestrator.campaign.actions import (
 from orchestrator.campaign.campaign import Campaign, HostRun, runs_of
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.lease import kept_until
+from orchestrator.campaign.limits.shared_cause import open_look
 from orchestrator.campaign.record import record
-from orchestrator.campaign.shared_cause import open_look
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.loop.gate_questions import questions_of
 from orchestrator.loop.orders import control_order, order_of, question_of, reading_orders

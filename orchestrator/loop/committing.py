@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.explaining.telling import told
 from orchestrator.campaign.quarantine import Quarantine, one_line
 from orchestrator.campaign.states import FINAL_HOST, HostState
-from orchestrator.campaign.telling import told
 from orchestrator.loop.notifying import announced, notifications
 from orchestrator.loop.turn import Turn, moved
 from orchestrator.store.writer import Writer

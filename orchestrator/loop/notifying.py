@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.occasion import Occasion
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.campaign.why import explain
 from orchestrator.loop.outside import surroundings_of
 from orchestrator.screens.sanitize import clean_lines
 from orchestrator.store.reader import Reader

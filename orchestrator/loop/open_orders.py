@@ -7,10 +7,10 @@ from datetime import datetime
 from orchestrator.campaign.actions import Resend
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import applying, holding
+from orchestrator.campaign.limits.shared_cause import open_look
+from orchestrator.campaign.limits.stop_rules import stopped
 from orchestrator.campaign.record import record
-from orchestrator.campaign.shared_cause import open_look
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.stop_rules import stopped
 from orchestrator.loop import dry_runs
 from orchestrator.loop.orders import Sending, control_order, order_of
 from orchestrator.loop.outside import Outside

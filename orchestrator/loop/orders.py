@@ -12,8 +12,8 @@ from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.control import Look
 from orchestrator.campaign.gate import GateKind
-from orchestrator.campaign.host_gates import gate_named
-from orchestrator.campaign.needed_gates import gate_deadline, state_of
+from orchestrator.campaign.gates.hosts import gate_named
+from orchestrator.campaign.gates.needed import gate_deadline, state_of
 from orchestrator.campaign.states import HostState
 from tasks.model import Mode
 from tasks.wire import Order

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from orchestrator.campaign.campaign import Campaign, runs_of
-from orchestrator.campaign.disruption import keeps_budgets
 from orchestrator.campaign.kill_switch import Switch, applying
+from orchestrator.campaign.limits.disruption import keeps_budgets
 from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST

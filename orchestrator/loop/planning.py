@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.campaign.approval import person
 from orchestrator.campaign.campaign import Campaign, HostRun, Stop
 from orchestrator.campaign.gate_options import ADDRESS, HOST
+from orchestrator.campaign.limits.approval import person
 from orchestrator.campaign.origin import Origin, going_back, origin_of
 from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
 from orchestrator.campaign.policy import check_policy

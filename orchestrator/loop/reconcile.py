@@ -17,9 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.campaign.actions import WakeAt
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING, decide
-from orchestrator.campaign.disruption import keeps_budgets
 from orchestrator.campaign.kill_switch import Switch
 from orchestrator.campaign.lease import LEASE_FOR_S
+from orchestrator.campaign.limits.disruption import keeps_budgets
 from orchestrator.campaign.rollout import Clocks
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.campaign.causes import signature
+from orchestrator.campaign.explaining.causes import signature
 from orchestrator.campaign.states import HostState
 from orchestrator.screens.glyphs import HOST_MARKS
 from orchestrator.screens.report import seconds_of, short, what_of

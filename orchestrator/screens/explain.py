@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.campaign.contrast import Contrast, in_words
+from orchestrator.campaign.explaining.contrast import Contrast, in_words
 from orchestrator.screens.glyphs import campaign_mark
 from orchestrator.screens.sanitize import clean, plain
 from orchestrator.screens.views import CampaignView

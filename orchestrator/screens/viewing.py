@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
-from orchestrator.campaign.drift import left_alone
 from orchestrator.campaign.exit_code import exit_code
-from orchestrator.campaign.gate_words import closed_at_hosts, closed_gates, closed_words, gate_lines
-from orchestrator.campaign.progress import progress
-from orchestrator.campaign.remarks import brake_lines, notice_lines
+from orchestrator.campaign.explaining.drift import left_alone
+from orchestrator.campaign.explaining.progress import progress
+from orchestrator.campaign.explaining.remarks import brake_lines, notice_lines
+from orchestrator.campaign.explaining.words import words
+from orchestrator.campaign.gates.words import closed_at_hosts, closed_gates, closed_words, gate_lines
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
 from orchestrator.campaign.surroundings import CALM, Surroundings
-from orchestrator.campaign.words import words
 from orchestrator.screens.views import (
     AttemptView,
     BudgetView,

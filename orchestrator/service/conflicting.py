@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.conflict import Rival, rivals
+from orchestrator.campaign.limits.conflict import Rival, rivals
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import LogEntry
 from tasks.errors import Refused

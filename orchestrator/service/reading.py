@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.conflict import Rival
+from orchestrator.campaign.explaining.why import Explanation, explain
 from orchestrator.campaign.kill_switch import Switch, holding
+from orchestrator.campaign.limits.conflict import Rival
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.outside import surroundings_of

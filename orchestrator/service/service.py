@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.conflict import OnConflict
 from orchestrator.campaign.events import AbortAsked, Event, OperatorEvent, Started
 from orchestrator.campaign.kill_switch import Switch, Target
+from orchestrator.campaign.limits.conflict import OnConflict
 from orchestrator.campaign.operators import objection
 from orchestrator.loop import planning
 from orchestrator.loop.bulletin import Bulletin

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.campaign.durations import words as lasting
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.states import EXIT_CODES
 from orchestrator.campaign.window_words import instant_words
-from orchestrator.campaign.words import words
 from orchestrator.screens.sanitize import clean, clean_json
 from orchestrator.simulate.rehearsal import Rehearsed
 from orchestrator.simulate.scenario import Scenario

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.gate import Gate, Moment
-from orchestrator.campaign.needed_gates import PATIENCE_S
+from orchestrator.campaign.gates.needed import PATIENCE_S
 from orchestrator.campaign.rollout import Quorum, Share
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.windows import Window

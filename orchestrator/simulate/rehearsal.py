@@ -16,11 +16,11 @@ from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.disruption import budget_lines
 from orchestrator.campaign.durations import words as lasting
 from orchestrator.campaign.events import ApproveAsked, DenyAsked, GateAnswered
 from orchestrator.campaign.gate import GateKind, Verdict
-from orchestrator.campaign.needed_gates import needed
+from orchestrator.campaign.gates.needed import needed
+from orchestrator.campaign.limits.disruption import budget_lines
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HOLDS_SLOT, CampaignState
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.simulate.clock import Clock

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
-from orchestrator.campaign.quorum import services_in
+from orchestrator.campaign.limits.quorum import services_in
 from orchestrator.campaign.surroundings import Away
 from orchestrator.store.records import BudgetUse
 from orchestrator.store.tables import BudgetUseRow, HostRunRow, LeaseRow, table_of

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
-from orchestrator.campaign.quorum import services_in
+from orchestrator.campaign.limits.quorum import services_in
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.store import codec
 from orchestrator.store.errors import Conflict

@@ -17,9 +17,10 @@ import uvicorn
 from orchestrator.api.app import create_app
 from orchestrator.api.token import ensure_secret
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
-from orchestrator.campaign.conflict import OnConflict, Rival
 from orchestrator.campaign.events import OperatorEvent
+from orchestrator.campaign.explaining.why import Explanation, explain
 from orchestrator.campaign.kill_switch import Switch, applying, holding
+from orchestrator.campaign.limits.conflict import OnConflict, Rival
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
@@ -27,7 +28,6 @@ from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.rollout import FailureKind
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.campaign.why import Explanation, explain
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.quarantining import Quarantined, Released
 from orchestrator.service.retrying import Retry, again

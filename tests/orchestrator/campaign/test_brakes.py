@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from orchestrator.campaign.actions import Dispatch, WakeAt
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.decide import decide
+from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.usual import Pace, Usual
 from orchestrator.campaign.waiting import is_waiting, waits, worked_s
-from orchestrator.campaign.why import explain
 from orchestrator.campaign.windows import Interval, Window, Windows
 from orchestrator.cli.live import changes, picture
 from orchestrator.screens.report import plain_text, result

@@ -9,12 +9,12 @@ import pytest
 from orchestrator.campaign.actions import Dispatch, Recheck
 from orchestrator.campaign.events import ResumeAsked, RollbackAsked
 from orchestrator.campaign.exit_code import exit_code
+from orchestrator.campaign.explaining.remarks import brake_lines
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.policy import make_policy
-from orchestrator.campaign.remarks import brake_lines
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.words import words
 from tasks.model import Kind
 from tasks.result import HostResult
 from tests.orchestrator.campaign.worlds import CHANGED, OK, UNDONE, World, failed, planned

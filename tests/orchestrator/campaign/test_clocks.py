@@ -16,12 +16,12 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.clocks import clock_words
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
+from orchestrator.campaign.explaining.remarks import notice_lines
+from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.policy import check_policy
-from orchestrator.campaign.remarks import notice_lines
 from orchestrator.campaign.rollout import Clock, Clocks, Share, StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.waiting import waits, worked_s
-from orchestrator.campaign.why import explain
 from orchestrator.campaign.windows import Interval, Windows
 from tests.orchestrator.campaign.worlds import CHANGED, START, UNDONE, World, failed, planned
 

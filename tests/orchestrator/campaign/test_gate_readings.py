@@ -9,11 +9,11 @@ import pytest
 from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.events import HostRead
 from orchestrator.campaign.gate import GateKind, Moment
-from orchestrator.campaign.needed_gates import BASELINE
+from orchestrator.campaign.gates.needed import BASELINE
 from orchestrator.campaign.observe import observe, observe_readings
 from orchestrator.campaign.pulse import Restarted
 from orchestrator.campaign.states import CampaignState
-from tests.orchestrator.campaign.test_host_gates import asked, gated, say, vitals
+from tests.orchestrator.campaign.gates.test_hosts import asked, gated, say, vitals
 from tests.orchestrator.campaign.worlds import World
 
 DOWN: dict[str, Any] = {

@@ -20,15 +20,15 @@ from orchestrator.campaign.events import (
     PauseAsked,
     ResumeAsked,
 )
+from orchestrator.campaign.explaining.telling import told
+from orchestrator.campaign.explaining.why import explain
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.plan import seal
 from orchestrator.campaign.rollout import Clock, Clocks, StopAction
 from orchestrator.campaign.states import CampaignState
-from orchestrator.campaign.telling import told
-from orchestrator.campaign.why import explain
-from orchestrator.campaign.words import words
 from tests.orchestrator.campaign.worlds import CHANGED, World, draft, host, planned
 
 GATE = "human-1"

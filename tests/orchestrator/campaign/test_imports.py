@@ -12,7 +12,7 @@ import pytest
 import orchestrator.campaign
 
 FOLDER = Path(orchestrator.campaign.__file__).parent
-ROOMS = sorted(FOLDER.glob("*.py"))
+ROOMS = sorted(FOLDER.rglob("*.py"))
 #: standard library a pure function has no business with
 IMPURE = {
     "os",
@@ -37,7 +37,7 @@ def _imports(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=[path.name for path in ROOMS])
+@pytest.mark.parametrize("path", ROOMS, ids=[str(path.relative_to(FOLDER)) for path in ROOMS])
 def test_a_room_of_the_core_imports_nothing_that_does_anything(path: Path) -> None:
     for name in _imports(path):
         own = name.startswith("orchestrator.campaign") or name in {"tasks.model", "tasks.result"}
@@ -45,7 +45,7 @@ def test_a_room_of_the_core_imports_nothing_that_does_anything(path: Path) -> No
         assert own or (first in sys.stdlib_module_names and first not in IMPURE), name
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=[path.name for path in ROOMS])
+@pytest.mark.parametrize("path", ROOMS, ids=[str(path.relative_to(FOLDER)) for path in ROOMS])
 def test_a_room_of_the_core_reads_no_clock(path: Path) -> None:
     called = {
         node.func.attr

@@ -12,12 +12,12 @@ from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Resend, 
 from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
+from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.kill_switch import Switch, Target, applying
 from orchestrator.campaign.record import record
 from orchestrator.campaign.rollout import Clock, Clocks
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.campaign.why import explain
 from orchestrator.screens.viewing import campaign_view
 from tasks.model import Kind
 from tests.orchestrator.campaign.worlds import START, UNDONE, World, failed, planned

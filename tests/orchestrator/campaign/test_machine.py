@@ -38,13 +38,14 @@ from orchestrator.campaign.events import (
     Started,
 )
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
+from orchestrator.campaign.gates.needed import state_of
 from orchestrator.campaign.kill_switch import Switch, Target
-from orchestrator.campaign.needed_gates import state_of
+from orchestrator.campaign.limits.shared_cause import standing_stop
+from orchestrator.campaign.limits.stop_rules import OPERATOR_ROLLBACK, stopped
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.record import record
 from orchestrator.campaign.rollout import StopAction
-from orchestrator.campaign.shared_cause import standing_stop
 from orchestrator.campaign.states import (
     FINAL_CAMPAIGN,
     FINAL_HOST,
@@ -53,7 +54,6 @@ from orchestrator.campaign.states import (
     CampaignState,
     HostState,
 )
-from orchestrator.campaign.stop_rules import OPERATOR_ROLLBACK, stopped
 from orchestrator.campaign.surroundings import Surroundings
 from tasks.model import Mode
 from tasks.result import HostResult

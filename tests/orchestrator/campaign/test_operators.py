@@ -21,12 +21,12 @@ from orchestrator.campaign.events import (
     SkipAsked,
     StopHeard,
 )
+from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.gate import Gate, GateKind
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
 from orchestrator.campaign.rollout import Approval, FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
-from orchestrator.campaign.why import explain
 from tasks.model import Kind
 from tests.orchestrator.campaign.worlds import CHANGED, UNDONE, World, failed, planned, refused
 

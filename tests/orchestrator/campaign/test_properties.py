@@ -13,8 +13,10 @@ from orchestrator.campaign.actions import Dispatch, StopNow, WakeAt
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.decide import decide
 from orchestrator.campaign.events import Accepted, Ended, Event, Heartbeat, NotStarted, Rechecked
+from orchestrator.campaign.explaining.progress import progress
+from orchestrator.campaign.explaining.why import explain
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.observe import observe, observe_all
-from orchestrator.campaign.progress import progress
 from orchestrator.campaign.record import record
 from orchestrator.campaign.rollout import FailureKind, StopAction
 from orchestrator.campaign.states import (
@@ -25,8 +27,6 @@ from orchestrator.campaign.states import (
     CampaignState,
     HostState,
 )
-from orchestrator.campaign.why import explain
-from orchestrator.campaign.words import words
 from tasks.model import Kind
 from tests.orchestrator.campaign.worlds import (
     CHANGED,

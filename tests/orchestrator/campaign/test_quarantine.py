@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.disruption import budget_lines
+from orchestrator.campaign.explaining.why import explain
+from orchestrator.campaign.limits.disruption import budget_lines
+from orchestrator.campaign.limits.quarantine_waits import waits_for_release
 from orchestrator.campaign.quarantine import Quarantine, concerning, one_line
-from orchestrator.campaign.quarantine_waits import waits_for_release
 from orchestrator.campaign.rollout import Budgets, Clock, Clocks, LabelBudget, Share
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Away, Surroundings
-from orchestrator.campaign.why import explain
 from orchestrator.screens.viewing import campaign_view
 from tests.orchestrator.campaign.worlds import CHANGED, START, UNDONE, World, failed, host, planned
 

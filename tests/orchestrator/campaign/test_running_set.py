@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.campaign.events import HostRead
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
-from orchestrator.campaign.needed_gates import BASELINE
+from orchestrator.campaign.gates.needed import BASELINE
 from orchestrator.campaign.running_set import RunningSaid, changes, running_of
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.words import words
 from tasks.result import HostError, HostResult, Outcome
-from tests.orchestrator.campaign.test_host_gates import asked, gated
-from tests.orchestrator.campaign.test_host_gates import vitals as well
+from tests.orchestrator.campaign.gates.test_hosts import asked, gated
+from tests.orchestrator.campaign.gates.test_hosts import vitals as well
 from tests.orchestrator.campaign.worlds import OK, World, planned
 
 WEB, DB, NEW = "a" * 12 + " 111111111111 web", "b" * 12 + " 222222222222 db", "c" * 12 + " 333333333333 new"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.campaign.explaining.progress import whole_s
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.policy import make_policy
-from orchestrator.campaign.progress import whole_s
 from orchestrator.campaign.states import CampaignState
-from orchestrator.campaign.words import words
 from tasks.model import Kind
 from tests.orchestrator.campaign.worlds import World, failed, planned
 

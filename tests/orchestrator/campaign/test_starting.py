@@ -19,16 +19,16 @@ from orchestrator.campaign.events import (
     ResumeAsked,
     SkipAsked,
 )
+from orchestrator.campaign.explaining.remarks import brake_lines
+from orchestrator.campaign.explaining.why import explain
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Moment, Verdict
-from orchestrator.campaign.gate_words import gate_lines
-from orchestrator.campaign.needed_gates import BASELINE, state_of
+from orchestrator.campaign.gates.needed import BASELINE, state_of
+from orchestrator.campaign.gates.words import gate_lines
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
-from orchestrator.campaign.remarks import brake_lines
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.vitals import CHECKS, Level, Vital
-from orchestrator.campaign.why import explain
-from orchestrator.campaign.words import words
 from tests.orchestrator.campaign.worlds import CHANGED, World, failed, planned, refused
 
 NAME = "http-1"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.window_words import window_words, windows_words
 from orchestrator.campaign.windows import DAY_MIN, Interval, Window, Windows
-from orchestrator.campaign.words import words
 from orchestrator.campaignfile.timetable import parse_span
 from orchestrator.documents.document import Text
 from orchestrator.documents.problems import Place

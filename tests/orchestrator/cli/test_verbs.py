@@ -15,7 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from orchestrator.campaign.conflict import Rival
+from orchestrator.campaign.limits.conflict import Rival
 from orchestrator.campaign.rollout import Quorum
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.cli.client import Client

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from orchestrator.api.campaigns import answer
 from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.why import explain
 from orchestrator.reporting.record import Record
 from orchestrator.screens.viewing import campaign_view
 from tasks.result import HostError

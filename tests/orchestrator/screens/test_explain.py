@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from orchestrator.campaign.campaign import Campaign
+from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.states import HostState
-from orchestrator.campaign.why import explain
 from orchestrator.screens.explain import render
 from orchestrator.screens.report import plain_text
 from orchestrator.screens.viewing import campaign_view

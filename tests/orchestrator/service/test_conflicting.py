@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.conflict import OnConflict
-from orchestrator.campaign.remarks import brake_lines
+from orchestrator.campaign.explaining.remarks import brake_lines
+from orchestrator.campaign.limits.conflict import OnConflict
 from orchestrator.campaign.rollout import Budgets, Quorum, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.store.store import Store

@@ -79,7 +79,7 @@ STARTS: tuple[Bug, ...] = (
         140,
         "A gate that passed once stays open",
         (
-            "campaign.needed_gates:NeededGate.is_open",
+            "campaign.gates.needed:NeededGate.is_open",
             "until is not None and now < until",
             "until is not None",
         ),
@@ -95,7 +95,7 @@ STARTS: tuple[Bug, ...] = (
         773,
         "One host more than a budget allows may be away",
         (
-            "campaign.disruption:Ledger.full",
+            "campaign.limits.disruption:Ledger.full",
             "len(users) >= self.limit(group)",
             "len(users) > self.limit(group)",
         ),
@@ -104,13 +104,13 @@ STARTS: tuple[Bug, ...] = (
         Law.BUDGET,
         773,
         "Hosts in their soak use no budget",
-        ("campaign.disruption:_is_away", "run.state not in _AWAY", "run.state not in HOLDS_SLOT"),
+        ("campaign.limits.disruption:_is_away", "run.state not in _AWAY", "run.state not in HOLDS_SLOT"),
     ),
     bug(
         Law.BUDGET,
         546,
         "Budgets do not see hosts of other campaigns",
-        ("campaign.disruption:open_ledger", "for item in around.away:", "for item in ():"),
+        ("campaign.limits.disruption:open_ledger", "for item in around.away:", "for item in ():"),
     ),
     bug(
         Law.BUDGET,
@@ -148,12 +148,12 @@ STARTS: tuple[Bug, ...] = (
         55,
         "An error opens a gate",
         (
-            "campaign.gates:settled",
+            "campaign.gates.asking:settled",
             "state.passes + 1 if verdict is Verdict.PASS else 0",
             "state.passes + (verdict in {Verdict.PASS, Verdict.ERROR})",
         ),
         (
-            "campaign.gates:NeededGate._opens_until",
+            "campaign.gates.asking:NeededGate._opens_until",
             "if state.verdict is Verdict.PASS:",
             "if state.verdict in {Verdict.PASS, Verdict.ERROR}:",
         ),
@@ -163,7 +163,7 @@ STARTS: tuple[Bug, ...] = (
         21,
         "A gate after a wave opens by a pass of before its last host was final",
         (
-            "campaign.gates:NeededGate._opens_until",
+            "campaign.gates.asking:NeededGate._opens_until",
             "if self.since is not None and asked_at < self.since:",
             "if self.since is not None and asked_at is None:",
         ),
@@ -185,14 +185,14 @@ STARTS: tuple[Bug, ...] = (
         Law.QUORUM,
         2,
         "Two replicas of a service may be away",
-        ("campaign.disruption:Ledger.limit", "return 1 if", "return 2 if"),
+        ("campaign.limits.disruption:Ledger.limit", "return 1 if", "return 2 if"),
     ),
     bug(
         Law.QUORUM,
         39,
         "Replicas on hosts of other campaigns are not seen",
         (
-            "campaign.disruption:Ledger.note_other",
+            "campaign.limits.disruption:Ledger.note_other",
             "(*mine, *kept_apart(item.services, self.quorum))",
             "()",
         ),

@@ -139,7 +139,7 @@ TRUTH: tuple[Bug, ...] = (
         Law.LOOK,
         8,
         "Nobody hears that every untouched host fails too",
-        ("campaign.shared_cause:end_look", "len(sick) < len(heard)", "len(sick) <= len(heard)"),
+        ("campaign.limits.shared_cause:end_look", "len(sick) < len(heard)", "len(sick) <= len(heard)"),
     ),
     bug(
         Law.LOOK,
@@ -151,6 +151,6 @@ TRUTH: tuple[Bug, ...] = (
         Law.LOOK,
         16,
         "No untouched host is asked before a rollback",
-        ("campaign.shared_cause:ask_controls", "if not failed or", "if failed or"),
+        ("campaign.limits.shared_cause:ask_controls", "if not failed or", "if failed or"),
     ),
 )

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
+from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.usual import Past
-from orchestrator.campaign.words import words
 from orchestrator.store.store import Store
 from tasks.result import HostResult, Outcome, StepResult, StepState
 from tests.support.campaigns import NOON, plain_campaign

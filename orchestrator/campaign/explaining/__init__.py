@@ -1,0 +1,1 @@
+"""What people are told of a campaign: why, how far, how long, what changed."""

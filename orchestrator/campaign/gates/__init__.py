@@ -1,0 +1,1 @@
+"""Gates: questions that must be answered before a campaign goes on."""
