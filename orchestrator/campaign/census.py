@@ -58,6 +58,12 @@ class Census:
     pending: tuple[HostRun, ...]
 
 
+def checked_before(run: HostRun) -> bool:
+    """Whether the check at the end of its soak was asked for already."""
+    asked = run.attempt.asked_at if run.attempt is not None else None
+    return asked is not None and run.soak_until is not None and asked >= run.soak_until
+
+
 def open_attempt(run: HostRun) -> Attempt | None:
     """The attempt that has no end yet, if there is one."""
     attempt = run.attempt

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from orchestrator.campaign.actions import (
     Action,
     AskControl,
+    AskJournal,
     Cancel,
     Dispatch,
     Finish,
     OpenWave,
+    Recheck,
     StopAttempt,
     StopNow,
     WakeAt,
@@ -25,7 +27,7 @@ from orchestrator.campaign.before_work import before_work, cancel
 from orchestrator.campaign.brakes import Brakes, brakes
 from orchestrator.campaign.bringing_back import ended_by, next_number, undo_of, undo_room
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.census import Census, last_news, open_attempt, take_census
+from orchestrator.campaign.census import Census, checked_before, last_news, open_attempt, take_census
 from orchestrator.campaign.clocks import read_clocks
 from orchestrator.campaign.ending import final_state
 from orchestrator.campaign.gates.asking import ask_gates
@@ -120,8 +122,10 @@ class _Turn:
         )
         watched += self._stop_attempts()
         undo = self._undo()
-        # while nobody knows whose the cause is, no other host is exposed to it
-        forward = () if any(isinstance(action, AskControl) for action in undo) else self._forward()
+        # while nobody knows whose the cause is, no other host is exposed to it; nor to what silences a host
+        # just now, before the rules have seen it
+        hold = any(isinstance(action, AskControl) for action in undo) or self._falls_silent(watched)
+        forward = () if hold else self._forward()
         ending = self._end(busy=bool(undo or forward))
         if ending:
             return (*watched, *ending)
@@ -130,6 +134,15 @@ class _Turn:
             self.timers.at(instant)
         wake = self.timers.first_after(self.now)
         return (*watched, *undo, *forward, *((WakeAt(at=wake),) if wake is not None else ()))
+
+    def _falls_silent(self, watched: Iterable[Action]) -> bool:
+        """Whether this very decision makes a host UNKNOWN; the next one, in the same turn, judges it."""
+        asked = {action.host for action in watched if isinstance(action, AskJournal | Recheck)}
+        if not asked:
+            return False
+        silent = (run for run in self.census.flying if run.host.name in asked)
+        soaking = (run for run in self.census.soaking if run.host.name in asked)
+        return any(run.state is not HostState.UNKNOWN for run in silent) or any(map(checked_before, soaking))
 
     def _stop_attempts(self) -> tuple[StopAttempt, ...]:
         """After a hard abort tell hosts to stop between two steps, until they have heard of it; no undo stops."""

@@ -25,7 +25,7 @@ from orchestrator.campaign.actions import (
     Warn,
 )
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
-from orchestrator.campaign.census import open_attempt
+from orchestrator.campaign.census import checked_before, open_attempt
 from orchestrator.campaign.gates import asking as gates
 from orchestrator.campaign.gates import hosts as host_gates
 from orchestrator.campaign.limits import shared_cause
@@ -112,7 +112,7 @@ def _asked(run: HostRun, attempt: Attempt, action: _Asking, now: datetime) -> Ho
     if isinstance(action, AskJournal):
         return moves.to(moves.with_attempt(run, replace(attempt, asked_at=now)), HostState.UNKNOWN, now)
     # a second check means that the first was not answered: the host went dark in its soak
-    again = attempt.asked_at is not None and run.soak_until is not None and attempt.asked_at >= run.soak_until
+    again = checked_before(run)
     asked = moves.with_attempt(run, replace(attempt, asked_at=now))
     return moves.to(asked, HostState.UNKNOWN, now) if again else asked
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -767,3 +768,28 @@ def test_no_undo_is_ordered_while_the_attempt_it_takes_back_is_still_open() -> N
     run = world.host("h1")
     turning = replace(world.campaign, runs=(replace(run, state=HostState.ROLLING_BACK, changed=True),))
     assert not [action for action in decide(turning, world.now) if isinstance(action, Dispatch)]
+
+
+def test_a_host_that_falls_silent_is_judged_before_the_slot_beside_it_is_filled() -> None:
+    rule = StopRule(kind=FailureKind.ANY, tolerate=Share(value=0), action=StopAction.PAUSE)
+    world = World(planned(4, waves="all", parallelism=2, stop_rules=(rule,), tune={"unknown_grace_s": 0.0}))
+    world.run()
+    world.accept("h1", "h2")
+    # within one turn the one is done and the silence of the other has lasted too long
+    world.now += timedelta(seconds=31)
+    world.end("h1", CHANGED)
+    world.run()
+    assert world.host("h2").state is HostState.UNKNOWN
+    assert world.state() is CampaignState.PAUSED
+    assert world.ordered() == ["h1", "h2"]
+
+
+def test_a_host_that_falls_silent_holds_nobody_up_where_that_is_tolerated() -> None:
+    world = World(planned(4, waves="all", parallelism=2, max_failures="100%"))
+    world.run()
+    world.accept("h1", "h2")
+    world.now += timedelta(seconds=31)
+    world.end("h1", CHANGED)
+    world.run()
+    assert world.host("h2").state is HostState.UNKNOWN
+    assert world.ordered() == ["h1", "h2", "h3"]

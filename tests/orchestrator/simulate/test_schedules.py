@@ -23,6 +23,8 @@ CHUNK = 25
 #: by a host that was not started after all (1606), rollbacks that destroyed a later change of another campaign, an
 #: order delivered twice of which one copy did not reach its host (2220)
 ONCE_BROKEN = (1036, 1098, 1606, 2220, 2541, 2966, 3248, 3429, 3515)
+#: seeds whose whole schedule did: a host was started in the turn that made another one UNKNOWN, which stopped it
+WHOLE_ONCE_BROKEN = (1408,)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,11 @@ def test_seeded_schedules_break_no_law(first: int) -> None:
 @pytest.mark.parametrize("seed", ONCE_BROKEN)
 def test_a_seed_that_once_broke_a_law_breaks_none_now(seed: int) -> None:
     assert World(plain_schedule(seed)).run() == []
+
+
+@pytest.mark.parametrize("seed", WHOLE_ONCE_BROKEN)
+def test_a_whole_schedule_that_once_broke_a_law_breaks_none_now(seed: int) -> None:
+    assert World(schedule_of(seed)).run() == []
 
 
 def test_most_schedules_have_more_than_the_plain_one_and_all_else_of_it() -> None:
