@@ -55,9 +55,10 @@ def test_pause_and_resume_say_what_follows(
 def test_a_gate_of_the_command_line_holds_and_is_overridden_with_a_reason_only(
     dockwave: Dockwave, service: ScriptedService
 ) -> None:
-    http = "http url=http://shop/health at=campaign action=pause passes=2 most=1.5"
+    http = "http url=http://shop/health at=campaign action=pause passes=2"
+    prometheus = "prometheus url=http://prom:9090 query='sum(rate(errors[5m]))' most=1.5"
     command = "command argv='may-we-go --env \"pre prod\"'"
-    gates = ("--gate", http, "--gate", command)
+    gates = ("--gate", http, "--gate", command, "--gate", prometheus)
     assert dockwave("plan", "engine.restart", "--on", "web", *gates).exit_code == 0
     (own,) = service.kept
     assert service.requests[0].policy.gates == (
@@ -68,9 +69,15 @@ def test_a_gate_of_the_command_line_holds_and_is_overridden_with_a_reason_only(
             url="http://shop/health",
             action=GateAction.PAUSE,
             passes=2,
-            most=1.5,
         ),
         Gate(name="command-2", kind=GateKind.COMMAND, argv=("may-we-go", "--env", "pre prod")),
+        Gate(
+            name="prometheus-3",
+            kind=GateKind.PROMETHEUS,
+            url="http://prom:9090",
+            query="sum(rate(errors[5m]))",
+            most=1.5,
+        ),
     )
     service.move(own, state=CampaignState.RUNNING)
     assert "gate http-1 before the campaign is closed" in dockwave("show", own).stdout
