@@ -131,5 +131,5 @@ def _group_problem(where: str, what: str) -> Problem:
         "E_GROUP",
         f"{where} {what}",
         where="body",
-        fix="`dockwave config show` lists the people and their groups (setting people).",
+        fix="Ask for fewer or another group; `dockwave people list`, where the orchestrator runs, shows who is in it.",
     )

@@ -189,6 +189,7 @@ class Reconciler:
         except (Deposed, StoreUnusable, SQLAlchemyError):
             raise
         except Exception:
+            # campaigns get their turns all the same; a lease that lasts longer frees nothing too early
             log.exception("Leases could not be looked at", action="sweep", leases=len(leases))
 
     def _turn(self, campaign_id: str, items: list[Item], outside: Outside) -> float:

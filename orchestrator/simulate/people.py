@@ -185,7 +185,9 @@ class People:
     def _release(self, target: Target, name: str) -> None:
         wish = StopAll(target=target, name=name, by=AUTHOR, reason="go on")
         self._told.thrown.pop((target, name), None)
-        self._try(lambda: self._service().release_all(wish))
+        if self._try(lambda: self._service().release_all(wish)):
+            # somebody may have thrown it once more, to no effect, before the release was written
+            self._told.thrown.pop((target, name), None)
 
     def _set_apart(self, host: str) -> None:
         if self._try(lambda: self._service().quarantine_host(host, AUTHOR, "odd")):
