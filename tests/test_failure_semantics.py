@@ -25,6 +25,7 @@ CASES = (
     "two orchestrators: the old number is refused by hosts",
     "a restart takes over only what is its own or has run out",
     "the database is down in mid-wave",
+    "the database is put back to an earlier moment: what hosts did since is not done twice",
     "the broker is down in mid-wave",
     "the broker's data is lost",
     "the orchestrator's own host is a target",

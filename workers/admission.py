@@ -45,13 +45,32 @@ def admit(order: Order, record: HostRecord, *, now: float) -> Admission:
             f"{order.machine_id}",
             "If the host was rebuilt, make a new plan; if not, find out who answers at its address.",
         )
-    if record.known:
+    another = is_another(order, record)
+    if record.known and not another:
         return _admit_known(order, record)
     if order.mode is Mode.RESUME:
         return _refuse(
             "E_NOT_STARTED", f"{order.host.name} has no record of {order.attempt_id}", "", retryable=True
         )
+    if another:
+        return _used_before(order, order.attempt_id)
     return _admit_new(order, record, now=max(now, record.time))
+
+
+def is_another(order: Order, record: HostRecord) -> bool:
+    """Whether what the host accepted under the order's id is not what is ordered: one goes forward, one back."""
+    return record.known and record.undo_of is not None and record.undo_of != (order.undo_of or "")
+
+
+def _used_before(order: Order, found: str) -> Admission:
+    """The host remembers more of the campaign than the database does; the next number may fit."""
+    return _refuse(
+        "E_ATTEMPT_REUSED",
+        f"{order.host.name} has accepted {found} already, which its campaign does not know of: "
+        f"{order.attempt_id} is not begun",
+        "The database was put back to an earlier moment; what the host's journal says is asked for anew.",
+        retryable=True,
+    )
 
 
 def _admit_known(order: Order, record: HostRecord) -> Admission:
@@ -88,6 +107,10 @@ def _admit_new(order: Order, record: HostRecord, *, now: float) -> Admission:
     if record.halt is not None:
         stopped = outcome.stopped(order, "before its first step")
         return _refuse(stopped.code, stopped.message, stopped.hint)
+    twin = next((item for item in record.siblings if item.undo_of == (order.undo_of or "")), None)
+    if twin is not None:
+        # what a campaign does to a host it does once, whatever number it has
+        return _used_before(order, f"{order.attempt_id.rpartition('/')[0]}/{twin.number}")
     if order.epoch <= record.epoch:
         return _refuse(
             "E_STALE_EPOCH",

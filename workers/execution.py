@@ -23,7 +23,7 @@ from tasks.model import Host, Kind, Mode
 from tasks.result import HostResult, Outcome
 from tasks.wire import Order, Report, ReportKind
 from workers import outcome
-from workers.admission import Admission, Decision, admit
+from workers.admission import Admission, Decision, admit, is_another
 from workers.attempt import Attempt, Progress
 from workers.host_record import Entry, EntryKind, HostRecord
 from workers.journal import HostPaths, Journal
@@ -175,7 +175,7 @@ class Execution:
         if self._order.machine_id and record.machine_id != self._order.machine_id:
             refusal = admit(self._order, record, now=time.time())
             return self._identified(HostResult(outcome=Outcome.SKIPPED, error=refusal.error), record)
-        if record.result is None:
+        if record.result is None and not is_another(self._order, record):
             journal.halt(f"{self._order.campaign_id} was aborted")
         return self._identified(HostResult(outcome=Outcome.OK, summary="it does no further step"), record)
 
@@ -209,7 +209,13 @@ class Execution:
     ) -> Report:
         order = self._order
         if admission.decision is Decision.START:
-            entry = Entry(kind=EntryKind.ACCEPTED, at=time.time(), boot=record.boot, detail=self._worker)
+            entry = Entry(
+                kind=EntryKind.ACCEPTED,
+                at=time.time(),
+                boot=record.boot,
+                detail=self._worker,
+                undo_of=order.undo_of or "",
+            )
             journal.accept(order, entry)
         else:
             # the order as the host accepted it is the one that counts

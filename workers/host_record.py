@@ -58,11 +58,15 @@ class Entry:
     #: how the attempt ended, for RESULT
     result: HostResult | None = None
     detail: str = ""
+    #: the attempt that is taken back, for ACCEPTED; "" when it goes forward, None when an earlier release wrote it
+    undo_of: str | None = None
 
     def line(self) -> bytes:
         """Write it as one JSON line."""
         record: dict[str, Any] = {"kind": self.kind.value, "at": self.at}
         record |= {name: value for name in ("boot", "key", "detail") if (value := getattr(self, name))}
+        if self.undo_of is not None:
+            record["undo_of"] = self.undo_of
         if self.intent is not None:
             record["intent"] = _STEP.dump_python(self.intent, mode="json")
         if self.step is not None:
@@ -91,6 +95,7 @@ class Entry:
                 boot=str(record.get("boot", "")),
                 key=str(record.get("key", "")),
                 detail=str(record.get("detail", "")),
+                undo_of=None if record.get("undo_of") is None else str(record["undo_of"]),
                 intent=None if intent is None else _STEP.validate_python(intent),
                 step=None if step is None else StepResult(**dict(step, state=StepState(step["state"]))),
                 result=None if result is None else HOST_RESULT.validate_python(result),
@@ -105,6 +110,15 @@ class UnitState:
 
     name: str
     running: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sibling:
+    """Another attempt of the same campaign that this host has accepted."""
+
+    number: int
+    #: the attempt it takes back, "" when it goes forward
+    undo_of: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +141,19 @@ class HostRecord:
     halt: str | None = None
     #: release of the kernel; "" when the host does not say
     kernel: str = ""
+    #: what else the host has accepted of the attempt's campaign
+    siblings: tuple[Sibling, ...] = ()
 
     @property
     def known(self) -> bool:
         """Whether the host has accepted the attempt."""
         return any(entry.kind is EntryKind.ACCEPTED for entry in self.entries)
+
+    @property
+    def undo_of(self) -> str | None:
+        """What the accepted attempt takes back, "" when it goes forward; None when that is not known."""
+        told = (entry.undo_of for entry in self.entries if entry.kind is EntryKind.ACCEPTED)
+        return next(told, None)
 
     @property
     def result(self) -> HostResult | None:
@@ -161,18 +183,30 @@ class HostRecord:
 def slug(attempt_id: str) -> str:
     """Name of the attempt's directory and units on the host: short, unique, safe in a file and unit name."""
     campaign, host, number = attempt_id.split("/")
-    return f"{campaign}-{number}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
+    return f"{campaign}-{number}-{_digest(host)}"
+
+
+def siblings(attempt_id: str) -> str:
+    """Pattern (glob) of the directories of all attempts of the same campaign on the same host."""
+    campaign, host, _ = attempt_id.split("/")
+    return f"{campaign}-*-{_digest(host)}"
+
+
+def _digest(host: str) -> str:
+    return hashlib.sha256(host.encode()).hexdigest()[:8]
 
 
 def parse_host_record(data: bytes) -> HostRecord:
     """Read what _READ printed; a host that answers nonsense is a TransportError, not a crash."""
     head, _, journal = data.partition(b"journal\n")
     values: dict[str, str] = {}
-    units = []
+    units, others = [], []
     for line in head.decode("utf-8", "replace").splitlines():
         word, _, rest = line.partition(" ")
         if word == "unit":
             units.append(_unit(rest))
+        elif word == "sibling":
+            others.append(_sibling(rest))
         else:
             values[word] = rest
     try:
@@ -186,6 +220,7 @@ def parse_host_record(data: bytes) -> HostRecord:
             kernel=values.get("kernel", "")[:_LONGEST_RELEASE],
             units=tuple(unit for unit in units if unit is not None),
             entries=tuple(entry for line in journal.splitlines() if (entry := Entry.parse(line))),
+            siblings=tuple(other for other in others if other is not None),
         )
     except (KeyError, ValueError) as error:
         raise TransportError(
@@ -193,6 +228,17 @@ def parse_host_record(data: bytes) -> HostRecord:
             code="E_PROTOCOL",
             hint="Look for text printed by the login shell's start-up files.",
         ) from None
+
+
+def _sibling(line: str) -> Sibling | None:
+    directory, _, first = line.partition(" ")
+    number = directory.split("-")[1:2]
+    entry = Entry.parse(first.encode())
+    if entry is None or entry.kind is not EntryKind.ACCEPTED or entry.undo_of is None:
+        return None
+    if not number or not number[0].isdecimal():
+        return None
+    return Sibling(number=int(number[0]), undo_of=entry.undo_of)
 
 
 def _unit(line: str) -> UnitState | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tasks.connection import Command, CommandResult, Connection
 from tasks.errors import DockwaveError
 from tasks.wire import Order
-from workers.host_record import Entry, HostRecord, parse_host_record, slug
+from workers.host_record import Entry, HostRecord, parse_host_record, siblings, slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,9 @@ printf 'epoch %s\\n' "$(cat "$1/epoch" 2>/dev/null)"
 [ -e "$1/stop" ] && printf 'stop %s\\n' "$(head -c 200 "$1/stop" | tr -d '\\n')"
 [ -e "$1/attempts/$2/halt" ] && printf 'halt %s\\n' "$(head -c 200 "$1/attempts/$2/halt" | tr -d '\\n')"
 systemctl list-units --all --plain --no-legend --no-pager 'dockwave-*.service' 2>/dev/null | sed 's/^/unit /'
+cd "$1/attempts" 2>/dev/null && for d in $3; do
+  [ "$d" = "$2" ] || [ ! -e "$d/journal" ] || printf 'sibling %s %s\\n' "$d" "$(head -n 1 "$d/journal")"
+done
 printf 'journal\\n'
 cat "$1/attempts/$2/journal" 2>/dev/null || true
 """
@@ -106,11 +109,12 @@ class Journal:
         self._connection = connection
         self._root = where.root
         self._slug = slug(attempt_id)
+        self._siblings = siblings(attempt_id)
         self.dir = where.attempt(attempt_id)
 
     def read(self) -> HostRecord:
         """Read the host's record of the attempt."""
-        return parse_host_record(self._script(_READ, self._root, self._slug, what="read"))
+        return parse_host_record(self._script(_READ, self._root, self._slug, self._siblings, what="read"))
 
     def accept(self, order: Order, entry: Entry) -> None:
         """Take the order: from now on the host knows it, and refuses lower epochs. Call under the host's lock."""

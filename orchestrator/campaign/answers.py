@@ -26,6 +26,8 @@ NOT_STARTED = "E_NOT_STARTED"
 STALE_EPOCH = "E_STALE_EPOCH"
 #: the host (or its worker) says the order came too late: it can never start again
 ORDER_EXPIRED = "E_ORDER_EXPIRED"
+#: the host has done more for this campaign than the database remembers: a larger number may be what it did
+REUSED = "E_ATTEMPT_REUSED"
 #: a person stopped the attempt between two steps, or before its first one
 STOPPED = "E_STOPPED"
 
@@ -241,11 +243,14 @@ def _not_started(
         return moves.to(closed, HostState.PENDING, now)
     if _stopped_by_a_person(campaign, error):
         return moves.halt(closed, campaign.policy, error, now, clean=True)
+    if error.code == REUSED:
+        # this campaign was at work there before the database was put back: nobody here knows what it did
+        return _lost(closed, error, now)
     return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
 
 
 def _may_still_start(attempt: Attempt, error: HostError, now: datetime) -> bool:
-    final = not error.retryable or error.code in {STALE_EPOCH, ORDER_EXPIRED}
+    final = not error.retryable or error.code in {STALE_EPOCH, ORDER_EXPIRED, REUSED}
     return not final and now < attempt.expires_at
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from orchestrator.campaign.actions import Resend
@@ -16,23 +17,34 @@ from orchestrator.loop.orders import Sending, control_order, order_of
 from orchestrator.loop.outside import Outside
 from orchestrator.loop.turn import Turn, by_name
 from tasks.model import Kind
+from tasks.queues import celery_task_id
 
 
-def send_again(turn: Turn, outside: Outside) -> None:
-    """Publish what may never have left, questions of planning included; each is noted in the log."""
+def unsent(turn: Turn, outside: Outside) -> list[Sending]:
+    """Give what was committed before this turn and may never have left, questions of planning included."""
+    if turn.before.state is CampaignState.PLANNING:
+        return dry_runs.questions(turn.after, turn.now, all_open=True)[1]
+    killed = bool(holding(applying(outside.switches, turn.after)))
+    held = frozenset(item.host for item in outside.quarantines)
+    held = held if turn.after.kind is not Kind.READ_ONLY else frozenset()
+    return open_orders(turn.after, turn.now, killed=killed, quarantined=held)
+
+
+def send_again(turn: Turn, before: Sequence[Sending], outside: Outside) -> None:
+    """Publish what was unsent before this turn's decisions and still is to be done; each is noted in the log.
+
+    What this turn has stopped stays where it is, and what it sends by itself is not sent twice.
+    """
     if turn.before.state is CampaignState.PLANNING:
         kind, why = "ask-plan", "every host that has not answered is asked"
-        again = dry_runs.questions(turn.after, turn.now, all_open=True)[1]
+        again = list(before)
     else:
         kind, why = "resend", "perhaps it never left"
-        killed = bool(holding(applying(outside.switches, turn.after)))
-        held = frozenset(item.host for item in outside.quarantines)
-        held = held if turn.after.kind is not Kind.READ_ONLY else frozenset()
-        again = open_orders(turn.after, turn.now, killed=killed, quarantined=held)
+        known = {celery_task_id(item.order) for item in before}
+        known -= {celery_task_id(item.order) for item in turn.sendings}
+        again = [item for item in unsent(turn, outside) if celery_task_id(item.order) in known]
         # a second copy may be under way from now on: no single answer may speak for both
-        resent = [
-            Resend(host=sending.order.host.name, attempt_id=sending.order.attempt_id) for sending in again
-        ]
+        resent = [Resend(host=item.order.host.name, attempt_id=item.order.attempt_id) for item in again]
         turn.after = record(turn.after, resent, turn.now, {})
     for order in (sending.order for sending in again):
         turn.note(kind, {"why": why}, host=order.host.name, attempt=order.attempt_id)

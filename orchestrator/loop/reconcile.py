@@ -34,7 +34,7 @@ from orchestrator.loop.inbox import Inbox, Item, done, settle, taken
 from orchestrator.loop.ingest import campaign_id_of
 from orchestrator.loop.leading import Lead
 from orchestrator.loop.observing import observe_event, observe_reports
-from orchestrator.loop.open_orders import send_again
+from orchestrator.loop.open_orders import send_again, unsent
 from orchestrator.loop.orders import Sending
 from orchestrator.loop.outside import Outside, with_details
 from orchestrator.loop.planning_turn import freeze, plan_turn
@@ -242,10 +242,11 @@ class Reconciler:
         answers = self.gate_answers.of(campaign.id)
         for answer in answers:
             observe_event(turn, answer)
-        self._recheck(turn, outside)
+        # once after every start: orders that were committed and perhaps never left are published again
+        again = [] if campaign.id in self._rechecked else unsent(turn, outside)
         around = self._around(turn, outside)
         actions = decide(turn.after, now, around)
-        if turn.idle and all(isinstance(action, WakeAt) for action in actions):
+        if turn.idle and not again and all(isinstance(action, WakeAt) for action in actions):
             turn.wake_at = next((action.at for action in actions if isinstance(action, WakeAt)), None)
         else:
 
@@ -253,6 +254,7 @@ class Reconciler:
                 outside.check(writer, campaign)
                 writer.raise_epochs(turn.epochs_seen)
                 act(turn, writer, actions, around)
+                send_again(turn, again, outside)
                 saved = commit(turn, writer)
                 freeze(turn, writer)
                 return saved
@@ -276,11 +278,6 @@ class Reconciler:
             seq = writer.last_seq()
         self._bulletin.announce(seq)
         return done
-
-    def _recheck(self, turn: Turn, outside: Outside) -> None:
-        """Once after every start: orders that were committed and perhaps never left are published again."""
-        if turn.before.id not in self._rechecked:
-            send_again(turn, outside)
 
     def _around(self, turn: Turn, outside: Outside) -> Surroundings:
         """Collect what the campaign must know of the world outside itself; what is new of it is logged."""

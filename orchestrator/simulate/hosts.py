@@ -113,11 +113,12 @@ class SimHost:
             said = self._running(order) if order.procedure == PROCEDURE else self._vitals()
             return self.say(order, ReportKind.RESULT, said), None
         known = self.journal.get(order.attempt_id)
+        another = known is not None and known.order.undo_of != order.undo_of
         if order.mode is Mode.STOP:
-            if known is None or known.result is None:
+            if known is None or (known.result is None and not another):
                 self.halted.add(order.attempt_id)
             return self.say(order, ReportKind.RESULT, HostResult(outcome=Outcome.OK)), None
-        if known is not None:
+        if known is not None and not another:
             return self._known(order, known)
         code = self._refusal(order, now)
         if code:
@@ -171,11 +172,20 @@ class SimHost:
             return "E_NOT_STARTED"
         if order.attempt_id in self.halted:
             return "E_STOPPED"
+        if self._did(order):
+            return "E_ATTEMPT_REUSED"
         if order.epoch <= self.epoch:
             return "E_STALE_EPOCH"
         if now.timestamp() > order.expires_at:
             return "E_ORDER_EXPIRED"
         return "E_HOST_BUSY" if self.busy or self.running() is not None else ""
+
+    def _did(self, order: Order) -> bool:
+        """Whether its campaign did to the host what is ordered, or had its number for something else."""
+        mine = (
+            entry.order for entry in self.journal.values() if entry.order.campaign_id == order.campaign_id
+        )
+        return any(item.attempt_id == order.attempt_id or item.undo_of == order.undo_of for item in mine)
 
     def _overtaken(self, order: Order) -> bool:
         """Whether a campaign changed the host after the attempt this order takes back, and its change stands."""

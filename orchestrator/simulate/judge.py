@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.states import HostState
 from orchestrator.loop.orders import Sending
-from orchestrator.simulate import end_laws, order_laws, outside_laws, turn_laws
+from orchestrator.simulate import end_laws, order_laws, outside_laws, stop_laws, turn_laws
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.hosts import Entry, SimHost
 from orchestrator.simulate.laws import Law, Violation
@@ -56,6 +56,8 @@ class Judge:
             self.campaigns[after.id] = after
             if before is not None and before.plan_hash:
                 self.find(turn_laws.on_save(before, after, self._clock()))
+                if not saved.asked:
+                    self.find(stop_laws.told_to_stop(before, after))
                 self.find(self._started(before, after))
                 if not self.restored:
                     self.find(outside_laws.on_save(before, after, self._told, self.campaigns))
@@ -74,7 +76,7 @@ class Judge:
         for was, run in zip(before.runs, after.runs, strict=True):
             if len(run.attempts) > len(was.attempts):
                 host = self._hosts[run.host.name]
-                yield from order_laws.on_start(host, run.attempts[-1].id, after.id, self.campaigns)
+                yield from order_laws.on_start(host, run.attempts[-1], after.id, self.campaigns)
 
     def published(self, sendings: Sequence[Sending]) -> None:
         """Judge orders that leave."""

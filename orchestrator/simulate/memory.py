@@ -25,6 +25,8 @@ class Saved:
 
     before: Campaign | None
     after: Campaign
+    #: it is what a person asked for, as it is acknowledged; the loop's turn comes after it
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class WatchedWriter(Writer):
         """Write what differs, and remember it."""
         lines: tuple[LogEntry, ...] = tuple(log)
         saved = Writer.save(self, before, after, lines)
-        self.saves.append(Saved(before=before, after=saved))
+        # one that was done before is ignored, and acknowledged all the same
+        asked = any(str(line.data.get("event", line.kind)).endswith("-asked") for line in lines)
+        self.saves.append(Saved(before=before, after=saved, asked=asked))
         return saved
 
 

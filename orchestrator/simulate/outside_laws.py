@@ -191,13 +191,16 @@ def _passed(
 
 
 def _taken(campaign: Campaign, told: Told, campaigns: Mapping[str, Campaign]) -> set[str]:
-    """Hosts that are quarantined, or that another campaign has not let go of."""
+    """Hosts that are quarantined, or that another campaign had not let go of when this turn began."""
+    now = max((item.ordered_at for run in campaign.runs for item in run.attempts), default=None)
     others = (
         run.host.name
         for other in campaigns.values()
         if other.id != campaign.id and other.kind is not Kind.READ_ONLY
         for run in other.runs
-        if is_open(run.attempt) or run.state in _HELD | {_S.ROLLING_BACK}
+        if is_open(run.attempt)
+        or run.state in _HELD | {_S.ROLLING_BACK}
+        or (now is not None and run.ended_at is not None and run.ended_at >= now)
     )
     return told.apart | set(others)
 

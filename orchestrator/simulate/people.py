@@ -200,7 +200,11 @@ class People:
 
     def _release_host(self, host: str, *, budget: bool = False) -> bool:
         self._told.apart.discard(host)
-        return self._try(lambda: self._service().release_host(host, AUTHOR, "looked at it", budget=budget))
+        done = self._try(lambda: self._service().release_host(host, AUTHOR, "looked at it", budget=budget))
+        if done:
+            # somebody may have quarantined it once more, to no effect, before the release was written
+            self._told.apart.discard(host)
+        return done
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -210,7 +214,7 @@ class People:
             leases = reader.leases()
             left = [item.host for item in reader.quarantines()]
             thrown = holding(reader.switches())
-        free = [host for host in left if self._hosts[host].running() is None]
+        free = [host for host in left if not self._in_hand(host)]
         for lease in leases:
             owner = self._campaigns.get(lease.campaign_id)
             if (owner is None or laws.is_over(owner)) and self._hosts[lease.host].running() is None:
@@ -227,6 +231,19 @@ class People:
                 self._resume(campaign.id)
             elif self._clock.true_s > _PATIENCE_S and _waits_for_the_unreachable(campaign):
                 self._try(lambda own=campaign.id: self._abort(own))  # type: ignore[misc]  # a lambda's default
+
+    def _in_hand(self, host: str) -> bool:
+        """Whether a campaign waits for the end of what is at work there; what was forgotten, nobody waits for."""
+        entry = self._hosts[host].running()
+        owner = self._campaigns.get(entry.order.campaign_id) if entry is not None else None
+        run = owner.run_of(host) if owner is not None else None
+        attempt = run.attempt if run is not None else None
+        return (
+            entry is not None
+            and laws.is_open(attempt)
+            and attempt is not None
+            and attempt.id == entry.order.attempt_id
+        )
 
     def _abort(self, own: str, *, hard: bool = False) -> None:
         self._service().abort(own, AUTHOR, hard=hard)

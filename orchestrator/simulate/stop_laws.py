@@ -79,11 +79,17 @@ def stopped_for_a_reason(before: Campaign, after: Campaign) -> Found:
         run.host.name
         for item in (before, after)
         for run in item.runs
-        if run.state in SETTLED or (run.attempt is not None and not is_open(run.attempt))
+        if run.state in SETTLED or _is_through(run)
     )
     rules = after.policy.stop_rules
     if new and rules and not any(True for rule in rules for _ in _over(rule, after, troubled, settled)):
         yield Violation(law=Law.EARLY, detail=f"{new[0].rule}: {new[0].observed}, of {new[0].limit}")
+
+
+def _is_through(run: HostRun) -> bool:
+    """Whether its last way forward has ended, be it on its way back already."""
+    forward = [item for item in run.attempts if not item.undo]
+    return bool(forward) and not is_open(forward[-1])
 
 
 def _over(
@@ -122,10 +128,8 @@ def _scopes(rule: StopRule, campaign: Campaign) -> Iterator[list[HostRun]]:
 
 
 def told_to_stop(before: Campaign, after: Campaign) -> Found:
-    """Judge whether hosts at work hear of a hard abort."""
-    # a person's request is saved by itself; the loop's next turn tells the hosts
-    quiet = before is after or not before.abort_hard or len(after.stops) > len(before.stops)
-    if quiet or after.kind is Kind.READ_ONLY:
+    """Judge whether hosts at work hear of a hard abort in this turn of the loop."""
+    if not before.abort_hard or after.kind is Kind.READ_ONLY:
         return
     for was, run in zip(before.runs, after.runs, strict=True):
         attempt = run.attempt

@@ -32,7 +32,6 @@ def on_save(before: Campaign, after: Campaign, now: datetime) -> Found:
     if after.kind is not Kind.READ_ONLY or new:
         yield from _slots(before, after, ordered=bool(new))
     yield from undo_laws.on_save(before, after)
-    yield from stop_laws.told_to_stop(before, after)
     started = [run for _, run in new if not run.attempts[-1].undo]
     if started:
         yield from stop_laws.may_start(before, after, started)

@@ -12,7 +12,7 @@ from tasks.model import Host, Mode, Transport
 from tasks.result import HostResult, Outcome
 from tasks.wire import Order
 from workers.admission import Decision, admit
-from workers.host_record import Entry, EntryKind, HostRecord, UnitState, slug
+from workers.host_record import Entry, EntryKind, HostRecord, Sibling, UnitState, slug
 
 RECORD = HostRecord(time=1000.0, boot="b", machine_id="m" * 32, epoch=5, stop=None, units=(), entries=())
 ACCEPTED = Entry(kind=EntryKind.ACCEPTED, at=1.0)
@@ -99,6 +99,56 @@ def test_an_overtaken_attempt_answers_unknown_and_stops() -> None:
     assert admission.decision is Decision.ANSWER
     assert admission.result is not None
     assert admission.result.outcome is Outcome.UNKNOWN
+
+
+FORWARD, BACK = replace(ACCEPTED, undo_of=""), replace(ACCEPTED, undo_of="c1/web-1/1")
+UNDO = order(attempt_id="c1/web-1/2", mode=Mode.UNDO, undo_of="c1/web-1/1")
+
+
+@pytest.mark.parametrize(
+    ("record", "asked", "code"),
+    [
+        (replace(RECORD, entries=(FORWARD, ENDED)), UNDO, "E_ATTEMPT_REUSED"),
+        (replace(RECORD, entries=(FORWARD,)), UNDO, "E_ATTEMPT_REUSED"),
+        (replace(RECORD, entries=(BACK, ENDED)), order(), "E_ATTEMPT_REUSED"),
+        (replace(RECORD, entries=(BACK, ENDED)), order(mode=Mode.RESUME), "E_NOT_STARTED"),
+        (replace(RECORD, siblings=(Sibling(number=2, undo_of=""),)), order(), "E_ATTEMPT_REUSED"),
+        (replace(RECORD, siblings=(Sibling(number=2, undo_of=""),)), order(epoch=1), "E_ATTEMPT_REUSED"),
+        (replace(RECORD, siblings=(Sibling(number=3, undo_of="c1/web-1/1"),)), UNDO, "E_ATTEMPT_REUSED"),
+    ],
+)
+def test_what_the_database_has_forgotten_is_neither_done_twice_nor_taken_for_something_else(
+    record: HostRecord, asked: Order, code: str
+) -> None:
+    admission = admit(asked, record, now=1000)
+    assert admission.error is not None
+    assert (admission.decision, admission.error.code) == (Decision.REFUSE, code)
+    assert admission.error.retryable
+
+
+def test_what_a_campaign_did_is_no_hindrance_to_its_undo() -> None:
+    record = replace(RECORD, siblings=(Sibling(number=1, undo_of=""),))
+    assert admit(UNDO, record, now=1000).decision is Decision.START
+
+
+@pytest.mark.parametrize("told", [None, ""])
+def test_an_attempt_an_earlier_release_accepted_goes_on_as_before(told: str | None) -> None:
+    ended = replace(RECORD, entries=(replace(ACCEPTED, undo_of=told), ENDED))
+    assert admit(order(), ended, now=1000).result == ENDED.result
+
+
+@given(numbers=st.sets(st.integers(1, 9)), number=st.integers(1, 9), back=st.booleans())
+def test_nothing_starts_where_its_campaign_did_the_same_under_any_number(
+    numbers: set[int], number: int, back: bool
+) -> None:
+    undo_of = "c1/web-1/1" if back else ""
+    record = replace(
+        RECORD, siblings=tuple(Sibling(number=item, undo_of=undo_of) for item in numbers - {number})
+    )
+    asked = order(
+        attempt_id=f"c1/web-1/{number}", undo_of=undo_of or None, mode=Mode.UNDO if back else Mode.APPLY
+    )
+    assert (admit(asked, record, now=1000).decision is Decision.START) == (numbers <= {number})
 
 
 @given(

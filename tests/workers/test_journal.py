@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tasks.errors import TransportError
 from tasks.procedure import EngineStep, EngineVerb, RunStep, WriteStep
 from tasks.result import Finding, HostError, HostResult, Outcome, StepResult, StepState
-from workers.host_record import Entry, EntryKind, parse_host_record, slug
+from workers.host_record import Entry, EntryKind, Sibling, parse_host_record, slug
 
 TEXT = st.text(max_size=30)
 STEPS = st.one_of(
@@ -41,6 +41,7 @@ ENTRIES = st.builds(
     | st.builds(StepResult, key=TEXT, title=TEXT, state=st.sampled_from(StepState), output=TEXT),
     result=st.none() | RESULTS,
     detail=TEXT,
+    undo_of=st.none() | TEXT,
 )
 
 
@@ -82,6 +83,23 @@ def test_the_record_lists_units_that_run_and_units_that_ended() -> None:
         ("bad.service", False),
     ]
     assert (record.time, record.epoch, record.stop) == (12.5, 41, "because")
+
+
+def test_the_record_lists_the_other_attempts_of_the_campaign() -> None:
+    text = (
+        b"time 12.5\nboot x-7\nmachine abc\nepoch 41\n"
+        b'sibling c1-1-0a1b2c3d {"kind":"accepted","at":1.0,"detail":"gw","undo_of":""}\n'
+        b'sibling c1-2-0a1b2c3d {"kind":"accepted","at":1.0,"undo_of":"c1/web-1/1"}\n'
+        b'sibling c1-3-0a1b2c3d {"kind":"accepted","at":1.0}\n'
+        b'sibling c1-4-0a1b2c3d {"kind":"intent","at":1.0,"undo_of":""}\n'
+        b'sibling c1-x-0a1b2c3d {"kind":"accepted","at":1.0,"undo_of":""}\n'
+        b"sibling c1-5-0a1b2c3d torn\nsibling\nsibling nonsense\n"
+        b"journal\n"
+    )
+    assert parse_host_record(text).siblings == (
+        Sibling(number=1, undo_of=""),
+        Sibling(number=2, undo_of="c1/web-1/1"),
+    )
 
 
 def test_dockwaves_own_services_on_the_host_are_no_attempts() -> None:

@@ -21,6 +21,7 @@ from tests.support.toy import PROCEDURE
 from tests.support.unreliable import Machine
 from workers import attempt, execution
 from workers.execution import Execution
+from workers.host_record import Entry, EntryKind
 from workers.journal import HostPaths, Journal
 from workers.runner import Runner
 
@@ -49,15 +50,15 @@ class Bench:
         """The file the toy procedure fills."""
         return self.folder / "file"
 
-    def order(self, number: int = 1, **changes: Any) -> Order:
+    def order(self, number: int = 1, campaign: str = "c1", **changes: Any) -> Order:
         """An order for the machine, with a fresh epoch unless one is given."""
         self.epoch += 1
         params = {"path": str(self.file), "lines": 3} | dict(changes.pop("params", {}))
         values = {
-            "attempt_id": f"c1/machine/{number}",
+            "attempt_id": f"{campaign}/machine/{number}",
             "epoch": self.epoch,
             "mode": Mode.APPLY,
-            "campaign_id": "c1",
+            "campaign_id": campaign,
             "wave": 1,
             "host": HOST,
             "procedure": "toy.lines",
@@ -123,11 +124,46 @@ def test_a_repeated_order_answers_from_the_journal(bench: Bench) -> None:
 
 def test_a_stale_epoch_is_refused(bench: Bench) -> None:
     bench.result(bench.order(1))
-    report = bench.run(bench.order(2, epoch=1))
+    assert refusal(bench, bench.order(1, "c2", epoch=1)) == "E_STALE_EPOCH"
+
+
+def refusal(bench: Bench, order: Order) -> str:
+    """The code with which an order is refused."""
+    report = bench.run(order)
     assert report.kind is ReportKind.REFUSED
     assert report.result is not None
     assert report.result.error is not None
-    assert report.result.error.code == "E_STALE_EPOCH"
+    return report.result.error.code
+
+
+def test_an_attempt_the_database_has_forgotten_is_found_and_not_done_again(bench: Bench) -> None:
+    done = bench.result(bench.order(2))
+    started = list(bench.machine.started)
+    assert refusal(bench, bench.order(1)) == "E_ATTEMPT_REUSED"
+    assert refusal(bench, bench.order(3)) == "E_ATTEMPT_REUSED"
+    assert bench.result(bench.order(2)).steps == done.steps
+    assert bench.machine.started == started
+
+
+def test_an_undo_under_the_number_of_a_forgotten_change_is_refused_and_works_under_the_next(
+    bench: Bench,
+) -> None:
+    bench.result(bench.order(2))
+    undo = {"mode": Mode.UNDO, "undo_of": "c1/machine/2"}
+    assert refusal(bench, bench.order(2, **undo)) == "E_ATTEMPT_REUSED"
+    assert bench.result(bench.order(3, **undo)).outcome is Outcome.UNDONE
+    assert refusal(bench, bench.order(4, **undo)) == "E_ATTEMPT_REUSED"
+
+
+def test_a_forgotten_undo_is_not_stopped_by_a_hard_abort_of_another_attempt(bench: Bench) -> None:
+    order = bench.order(2, mode=Mode.UNDO, undo_of="c1/machine/1")
+    with bench.machine.get(order.host) as connection:
+        journal = Journal(connection, order.attempt_id, bench.paths)
+        journal.accept(order, Entry(kind=EntryKind.ACCEPTED, at=time.time(), undo_of="c1/machine/1"))
+        assert bench.result(bench.order(2, mode=Mode.STOP)).outcome is Outcome.OK
+        assert journal.read().halt is None
+        assert bench.result(bench.order(2, mode=Mode.STOP, undo_of="c1/machine/1")).outcome is Outcome.OK
+        assert journal.read().halt == "c1 was aborted"
 
 
 def test_an_expired_order_is_refused_and_says_by_how_much(bench: Bench) -> None:
@@ -420,7 +456,7 @@ def _cut_worker_off(bench: Bench, order: Order, *, at: int, after: bool = False)
 
 def _commands_of_a_run(bench: Bench, **changes: Any) -> int:
     bench.machine.count = 0
-    bench.run(bench.order(900, **TWO, **changes))
+    bench.run(bench.order(1, "c900", **TWO, **changes))
     count = bench.machine.count
     bench.file.unlink(missing_ok=True)
     bench.machine.started.clear()
@@ -436,7 +472,7 @@ def test_killed_at_any_command_the_next_worker_reaches_the_same_end(
     for at in range(1, _commands_of_a_run(bench) + 1):
         bench.file.unlink(missing_ok=True)
         bench.machine.started.clear()
-        order = bench.order(at, **TWO)
+        order = bench.order(1, f"c{at}", **TWO)
         bench.machine.reboots = reboot
         _cut_worker_off(bench, order, at=at, after=after)
         bench.machine.reboots = False
@@ -451,7 +487,7 @@ def test_a_link_lost_at_any_command_is_mended_by_the_same_worker(bench: Bench, a
     for at in range(1, _commands_of_a_run(bench) + 1):
         bench.file.unlink(missing_ok=True)
         bench.machine.started.clear()
-        order = bench.order(at, **TWO)
+        order = bench.order(1, f"c{at}", **TWO)
         bench.machine.count, bench.machine.cut_at, bench.machine.cut_after = 0, at, after
         report = bench.run(order)
         if report.result is not None and report.result.outcome is Outcome.UNREACHABLE:
@@ -464,8 +500,9 @@ def test_a_link_lost_at_any_command_is_mended_by_the_same_worker(bench: Bench, a
 def test_an_undo_killed_at_any_command_ends_in_the_same_snapshot(bench: Bench) -> None:
     for at in range(1, 40):
         bench.file.write_text("before\n")
-        bench.result(bench.order(2 * at, params={"never_right": True}))
-        undo = bench.order(2 * at + 1, mode=Mode.UNDO, undo_of=f"c1/machine/{2 * at}", approved=None)
+        own = f"c{at}"
+        bench.result(bench.order(1, own, params={"never_right": True}))
+        undo = bench.order(2, own, mode=Mode.UNDO, undo_of=f"{own}/machine/1", approved=None)
         died = _cut_worker_off(bench, undo, at=at, after=bool(at % 2))
         result = bench.result(undo)
         assert result.outcome is Outcome.UNDONE, (at, result)

@@ -382,6 +382,17 @@ def test_a_stale_epoch_is_answered_by_a_new_attempt_at_once() -> None:
     assert attempt.number == 2
 
 
+def test_a_forgotten_number_is_followed_by_the_next_and_a_host_out_of_numbers_is_left_to_a_person() -> None:
+    world = World(planned(1))
+    world.run()
+    for number in (2, 3):
+        world.decline("h1", refused("E_ATTEMPT_REUSED"))
+        world.run()
+        assert [item.number for item in world.host("h1").attempts][-1] == number
+    world.decline("h1", refused("E_ATTEMPT_REUSED"))
+    assert world.host("h1").state is HostState.NEEDS_HUMAN
+
+
 @pytest.mark.parametrize("code", ["E_HOST_IDENTITY", "E_PLAN_STALE", "E_KILL_SWITCH", "E_PROTOCOL"])
 def test_a_refusal_that_will_not_pass_ends_the_host_clean_at_once(code: str) -> None:
     world = World(planned(1))

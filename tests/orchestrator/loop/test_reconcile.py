@@ -110,6 +110,22 @@ def test_an_order_sent_again_after_a_restart_counts_as_two_copies(store: Store) 
     assert set(control.hosts.effects.values()) == {1}
 
 
+def test_an_order_that_may_never_have_left_stays_where_it_is_when_the_first_turn_stops_its_campaign(
+    store: Store,
+) -> None:
+    control = Control(store)
+    own = control.apply(("web-1", "web-2"), waves="rest", parallelism=2)
+    control.tick()
+    first = next(order for order in control.outbox.sent if order.attempt_id == f"{own}/web-1/1")
+    control.lead.give_up()
+    control.clock.turn(-18)
+    control.restart()
+    control.say(report(first, ReportKind.RESULT, failed(changed=False), seq=1))
+    control.tick()
+    assert control.service.campaign(own).stops
+    assert [order.attempt_id for order in control.outbox.sent] == []
+
+
 def test_an_order_that_expired_while_the_orchestrator_was_dead_is_asked_about_not_sent(store: Store) -> None:
     control = Control(store)
     own = control.apply(("web-1",))

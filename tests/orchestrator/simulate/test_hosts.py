@@ -74,6 +74,26 @@ def test_an_attempt_at_work_stops_between_two_steps(
     assert bool(at.effects) is done
 
 
+def refusal(at: SimHost, order: Order) -> str:
+    """The code with which a host refuses an order."""
+    said, entry = at.take(order, BEGIN)
+    assert entry is None
+    assert said is not None
+    assert said.result is not None
+    return said.result.error.code if said.result.error else ""
+
+
+def test_what_the_database_has_forgotten_is_not_done_again() -> None:
+    at, own = host(), ORDER.attempt_id.rpartition("/")[0]
+    second = ORDER.model_copy(update={"attempt_id": f"{own}/2"})
+    at.finish(begun(at, second))
+    undo = second.model_copy(update={"mode": Mode.UNDO, "undo_of": second.attempt_id, "epoch": 9})
+    assert refusal(at, ORDER.model_copy(update={"epoch": 8})) == "E_ATTEMPT_REUSED"
+    assert refusal(at, undo) == "E_ATTEMPT_REUSED"
+    begun(at, undo.model_copy(update={"attempt_id": f"{own}/3"}))
+    assert refusal(at, undo.model_copy(update={"attempt_id": f"{own}/4", "epoch": 10})) == "E_ATTEMPT_REUSED"
+
+
 @pytest.mark.parametrize("lasts", [True, False])
 def test_a_host_that_was_brought_back_may_break_while_it_is_watched(lasts: bool) -> None:
     at = host(back_lasts=lambda _own: lasts)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from orchestrator.simulate import order_laws
+from orchestrator.simulate.hosts import How, SimHost
 from orchestrator.simulate.laws import Law
 from tasks.model import Mode
-from tests.orchestrator.simulate.test_turn_laws import BEFORE, started
+from tests.orchestrator.simulate.test_hosts import begun
+from tests.orchestrator.simulate.test_turn_laws import BEFORE, attempt, started
+from tests.support.campaigns import NOON
 
 
 def test_an_order_nobody_committed_is_seen() -> None:
@@ -14,3 +20,19 @@ def test_an_order_nobody_committed_is_seen() -> None:
     assert not list(order_laws.on_order(once, own, "web-1", 1, Mode.APPLY))
     assert [item.law for item in order_laws.on_order(BEFORE, own, "web-1", 1, Mode.APPLY)] == [Law.RECORD]
     assert [item.law for item in order_laws.on_order(once, own, "web-1", 2, Mode.APPLY)] == [Law.RECORD]
+
+
+def test_an_order_to_a_host_another_campaign_is_at_work_on_is_seen() -> None:
+    host = SimHost(name="web-1", machine_id="1", fate=lambda _own: How.OK, undo_works=lambda _own: True)
+    other = started(BEFORE)
+    order = begun(host).order
+    other = replace(other, id=order.campaign_id)
+    mine = attempt("web-1")
+    seen = [item.law for item in order_laws.on_start(host, mine, "c2", {other.id: other})]
+    assert seen == [Law.ALONE]
+    assert not list(order_laws.on_start(host, mine, other.id, {other.id: other}))
+    # its lock ran out, an hour after all that is known of it
+    late = replace(mine, ordered_at=NOON + timedelta(hours=2))
+    over = replace(other, ended_at=NOON)
+    assert not list(order_laws.on_start(host, late, "c2", {other.id: over}))
+    assert list(order_laws.on_start(host, mine, "c2", {other.id: over}))

@@ -10,6 +10,7 @@ import pytest
 from orchestrator.campaign.campaign import Stop
 from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.simulate import stop_laws
 from orchestrator.simulate.laws import Law
 from tasks.result import HostError, HostResult, Outcome
 from tests.orchestrator.simulate.test_turn_laws import BEFORE, attempt, broken, started, with_run
@@ -71,4 +72,18 @@ def test_a_host_at_work_that_never_hears_of_a_hard_abort_is_seen(
 ) -> None:
     before = replace(started(BEFORE), abort_requested=True, abort_hard=True)
     one = before.runs[0].attempts[0]
-    assert broken(before, with_run(before, 0, attempts=(replace(one, stop_asked_at=told, seq=1),))) == law
+    after = with_run(before, 0, attempts=(replace(one, stop_asked_at=told, seq=1),))
+    assert {item.law for item in stop_laws.told_to_stop(before, after)} == law
+
+
+@pytest.mark.parametrize(("ended", "law"), [(NOON, set()), (None, {Law.EARLY})])
+def test_a_host_that_goes_back_in_the_turn_that_stops_was_settled_when_its_way_forward_ended(
+    ended: datetime | None, law: set[Law]
+) -> None:
+    rule = StopRule(scope=Scope.WAVE, min_sample=2, action=StopAction.ROLLBACK_WAVE)
+    failed = with_run(BEFORE, 1, state=HostState.FAILED_CLEAN, failed_as=FailureKind.FAILED)
+    before = replace(failed, policy=replace(failed.policy, stop_rules=(rule,)), runs=failed.runs[:2])
+    said = replace(stop(StopAction.ROLLBACK_WAVE), rule="stop rule failed > 0 in wave 1")
+    both = (attempt("web-1", ended_at=ended), attempt("web-1", 2, undo=True, undo_of=f"{BEFORE.id}/web-1/1"))
+    after = with_run(replace(before, stops=(said,)), 0, state=HostState.ROLLING_BACK, attempts=both)
+    assert {item.law for item in stop_laws.stopped_for_a_reason(before, after)} == law
