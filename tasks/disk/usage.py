@@ -19,7 +19,8 @@ from tasks.disk.wording import human_bytes
 from tasks.errors import EngineError, Refused
 from tasks.facts.disk import JOURNAL_ROOT, FileSystem, read_containerd_root, read_file_systems
 from tasks.model import Kind, UndoClass
-from tasks.procedure import Draft, Facts, Params, Setting, Spec, Verdict
+from tasks.procedure import Facts, Params, Setting, Spec, Verdict
+from tasks.read_only import ReadOnly
 from tasks.result import Finding, Severity, StepResult
 
 #: where the engine keeps its data unless told otherwise; looked at when the engine cannot be asked
@@ -63,7 +64,7 @@ class UsageFacts(Facts):
     directories: dict[str, int] | None = None
 
 
-class Usage:
+class Usage(ReadOnly[UsageParams, UsageFacts]):
     """Says what fills the disk."""
 
     params_type = UsageParams
@@ -92,11 +93,6 @@ class Usage:
             directories=read_directory_sizes(host, root, self.spec.timeout_s) if params.du else None,
         )
 
-    def plan(self, facts: UsageFacts, params: UsageParams, setting: Setting) -> Draft:
-        """Nothing to change."""
-        del facts, params, setting
-        return Draft()
-
     def verify(
         self, before: UsageFacts, after: UsageFacts, params: UsageParams, steps: tuple[StepResult, ...]
     ) -> Verdict:
@@ -106,16 +102,6 @@ class Usage:
         whole = not after.problem
         evidence = ("every part was read",) if whole else (after.problem,)
         return Verdict(ok=whole, evidence=evidence, data=data, findings=_findings(after))
-
-    def undo(self, before: UsageFacts, now: UsageFacts, params: UsageParams, setting: Setting) -> Draft:
-        """Nothing was changed."""
-        del before, now, params, setting
-        return Draft()
-
-    def differences(self, before: UsageFacts, now: UsageFacts) -> tuple[str, ...]:
-        """A reading leaves no difference."""
-        del before, now
-        return ()
 
 
 def usage_data(facts: UsageFacts, params: UsageParams) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from tasks.connection import Connection
 from tasks.engine.host_facts import HostFacts, gather
-from tasks.engine.reading import ReadOnly
 from tasks.facts.engine import Daemon
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Params, Setting, Spec, Verdict
+from tasks.read_only import ReadOnly
 from tasks.result import Finding, Severity, StepResult
 
 

@@ -8,11 +8,11 @@ from tasks.connection import Connection
 from tasks.engine import preconditions as must
 from tasks.engine.family import MEMBERS, Family, main_package
 from tasks.engine.host_facts import HostFacts, gather
-from tasks.engine.reading import ReadOnly
 from tasks.engine.version import same_release, upstream
 from tasks.facts.packages import Available, read_available
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Params, Setting, Spec, Verdict
+from tasks.read_only import ReadOnly
 from tasks.result import Finding, StepResult
 
 

@@ -12,7 +12,8 @@ from tasks.health.checks import Check, CheckName, Level
 from tasks.health.judgement import Limits, judge, worst
 from tasks.health.readings import HealthFacts, Readings
 from tasks.model import Kind, UndoClass
-from tasks.procedure import Draft, Params, Setting, Spec, Verdict
+from tasks.procedure import Params, Setting, Spec, Verdict
+from tasks.read_only import ReadOnly
 from tasks.result import Finding, Severity, StepResult
 
 _SEVERITY = {
@@ -56,7 +57,7 @@ class HealthParams(Params):
         return self
 
 
-class Health:
+class Health(ReadOnly[HealthParams, HealthFacts]):
     """Says how well a host is."""
 
     params_type = HealthParams
@@ -75,11 +76,6 @@ class Health:
         del setting
         return Readings(host, ping_timeout_s=params.ping_timeout_s).take()
 
-    def plan(self, facts: HealthFacts, params: HealthParams, setting: Setting) -> Draft:
-        """Nothing to change."""
-        del facts, params, setting
-        return Draft()
-
     def verify(
         self, before: HealthFacts, after: HealthFacts, params: HealthParams, steps: tuple[StepResult, ...]
     ) -> Verdict:
@@ -96,16 +92,6 @@ class Health:
             data=health_data(after, checks, level),
             findings=tuple(_finding(check) for check in bad),
         )
-
-    def undo(self, before: HealthFacts, now: HealthFacts, params: HealthParams, setting: Setting) -> Draft:
-        """Nothing was changed."""
-        del before, now, params, setting
-        return Draft()
-
-    def differences(self, before: HealthFacts, now: HealthFacts) -> tuple[str, ...]:
-        """A reading leaves no difference."""
-        del before, now
-        return ()
 
 
 def health_data(facts: HealthFacts, checks: tuple[Check, ...], level: Level) -> dict[str, Any]:

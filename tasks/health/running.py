@@ -8,7 +8,8 @@ from tasks.connection import Connection
 from tasks.errors import Refused
 from tasks.facts.units import DOCKER, read_units
 from tasks.model import Kind, UndoClass
-from tasks.procedure import Draft, Facts, Params, Setting, Spec, Verdict
+from tasks.procedure import Facts, Params, Setting, Spec, Verdict
+from tasks.read_only import ReadOnly
 from tasks.result import StepResult
 from tasks.running_set import RunningContainer, not_among, parse_running
 
@@ -29,7 +30,7 @@ class RunningFacts(Facts):
     before: str = ""
 
 
-class Running:
+class Running(ReadOnly[RunningParams, RunningFacts]):
     """Says which containers run."""
 
     params_type = RunningParams
@@ -55,11 +56,6 @@ class Running:
             )
         return RunningFacts(containers=parse_running(host.engine().containers(_LIST_S)))
 
-    def plan(self, facts: RunningFacts, params: RunningParams, setting: Setting) -> Draft:
-        """Nothing to change."""
-        del facts, params, setting
-        return Draft()
-
     def verify(
         self, before: RunningFacts, after: RunningFacts, params: RunningParams, steps: tuple[StepResult, ...]
     ) -> Verdict:
@@ -84,16 +80,6 @@ class Running:
                 "running": [] if before.before else _told(after),
             },
         )
-
-    def undo(self, before: RunningFacts, now: RunningFacts, params: RunningParams, setting: Setting) -> Draft:
-        """Nothing was changed."""
-        del before, now, params, setting
-        return Draft()
-
-    def differences(self, before: RunningFacts, now: RunningFacts) -> tuple[str, ...]:
-        """A reading leaves no difference."""
-        del before, now
-        return ()
 
 
 def _told(facts: RunningFacts) -> list[dict[str, Any]]:

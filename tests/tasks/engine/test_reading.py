@@ -84,14 +84,6 @@ def test_another_package_manager_is_named_and_not_guessed_at() -> None:
     assert "rocky 9.4" in caught.value.message
 
 
-def test_reading_procedures_plan_nothing_and_undo_nothing() -> None:
-    facts = INFO.gather(lab_host(), InfoParams(), setting())
-    assert INFO.plan(facts, InfoParams(), setting()).steps == ()
-    assert INFO.differences(facts, facts) == ()
-    with pytest.raises(Refused):
-        INFO.undo(facts, facts, InfoParams(), setting())
-
-
 @pytest.mark.parametrize(
     "name",
     ["engine.info", "engine.versions", "engine.restart", "engine.upgrade", "engine.rollback", "engine.hold"],

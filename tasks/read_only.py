@@ -1,4 +1,4 @@
-"""What read-only procedures share: they plan nothing and have nothing to undo."""
+"""ReadOnly: what procedures that only read share. They plan nothing, undo nothing and leave no difference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tasks.procedure import Draft, F, P, Setting
 
 
 class ReadOnly(Generic[P, F]):
-    """The three answers every read-only procedure gives alike."""
+    """The base of every procedure of kind READ_ONLY: the three answers they all give alike."""
 
     def plan(self, facts: F, params: P, setting: Setting) -> Draft:  # noqa: ARG002 - contract
         """Nothing is ever missing."""
