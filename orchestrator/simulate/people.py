@@ -229,7 +229,7 @@ class People:
                 self._approve(campaign, "bob", "bob")
             elif _waits_for_a_person(campaign):
                 self._resume(campaign.id)
-            elif self._clock.true_s > _PATIENCE_S and _waits_for_the_unreachable(campaign):
+            elif self._clock.true_s > _PATIENCE_S and self._waits_for_the_unreachable(campaign):
                 self._try(lambda own=campaign.id: self._abort(own))  # type: ignore[misc]  # a lambda's default
 
     def _in_hand(self, host: str) -> bool:
@@ -245,6 +245,15 @@ class People:
             and attempt.id == entry.order.attempt_id
         )
 
+    def _waits_for_the_unreachable(self, campaign: Campaign) -> bool:
+        """Whether hosts nobody reaches, of whatever campaign, may use up for good what others wait for."""
+        states = {run.state for run in campaign.runs}
+        if campaign.state is CampaignState.PAUSED:
+            return HostState.UNKNOWN in states
+        shares = campaign.policy.budgets is not None or campaign.policy.quorum is not Quorum.OFF
+        gone = HostState.UNREACHABLE in states or any(host.dark for host in self._hosts.values())
+        return campaign.state is CampaignState.RUNNING and shares and gone and HostState.PENDING in states
+
     def _abort(self, own: str, *, hard: bool = False) -> None:
         self._service().abort(own, AUTHOR, hard=hard)
         # acknowledged now: it returned
@@ -258,16 +267,6 @@ class People:
         except (Deposed, DockwaveError):
             return False
         return True
-
-
-def _waits_for_the_unreachable(campaign: Campaign) -> bool:
-    """Whether hosts nobody reaches may use up for good what others wait for: its own, or those of other campaigns."""
-    states = {run.state for run in campaign.runs}
-    if campaign.state is CampaignState.PAUSED:
-        return HostState.UNKNOWN in states
-    shares = campaign.policy.budgets is not None or campaign.policy.quorum is not Quorum.OFF
-    stuck = campaign.state is CampaignState.RUNNING and shares
-    return stuck and {HostState.UNREACHABLE, HostState.PENDING} <= states
 
 
 def _waits_for_a_person(campaign: Campaign) -> bool:

@@ -103,7 +103,7 @@ PROCESSES: tuple[Bug, ...] = (
         ("store.events:append", "chain = link(chain, line)", "chain = link(GENESIS, line)"),
     ),
     bug(
-        Law.TRUTH,
+        Law.ANSWER,
         123,
         "The refusal of one copy of an order speaks for the other",
         (f"{ANSWERS}:_may_still_start", "return not final and now < attempt.expires_at", "return False"),
@@ -114,6 +114,7 @@ PROCESSES: tuple[Bug, ...] = (
         80,
         "A new process publishes orders again that have expired",
         ("loop.open_orders:open_orders", " or attempt.expires_at <= now", ""),
+        ("loop.open_orders:send_again", "unsent(turn, outside)", "before"),
     ),
     bug(
         Law.STOP,
