@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from tasks.connection import Connection
 from tasks.engine import preconditions as must
+from tasks.engine import rollback_preconditions as back
 from tasks.engine.cached import cache_step
-from tasks.engine.family import COMPANIONS, MEMBERS, main_package
+from tasks.engine.family import main_package
 from tasks.engine.files import keep_step
-from tasks.engine.goal import SNAPSHOT_PATTERN, Goal, find_goal
-from tasks.engine.host_facts import HostFacts, gather
+from tasks.engine.goal import SNAPSHOT_PATTERN, find_goal
+from tasks.engine.host_facts import gather
 from tasks.engine.marks import mark_steps
 from tasks.engine.proof import prove
 from tasks.engine.returning import (
@@ -21,15 +21,14 @@ from tasks.engine.returning import (
     compared,
     differences,
     leaving,
-    moving_back,
     return_draft,
     swap_steps,
 )
+from tasks.engine.rollback_facts import RollbackFacts
 from tasks.engine.running import at_risk, services_of
 from tasks.engine.start_budget import start_steps
-from tasks.engine.transaction import APT_ENV, Action, downgrade_argv, unexpected
+from tasks.engine.transaction import APT_ENV, downgrade_argv
 from tasks.engine.version import DebianVersion, PackageName, same_release, upstream
-from tasks.errors import Refused
 from tasks.facts.packages import read_obtainable
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Draft, Params, RunStep, Setting, Spec, Step, Verdict
@@ -60,12 +59,6 @@ class RollbackParams(Params):
         if (self.snapshot_id is None) == (not self.packages):
             raise ValueError("give either snapshot_id or packages")
         return self
-
-
-class RollbackFacts(HostFacts):
-    """A host, with the snapshot it is to return to."""
-
-    goal: Goal | None = None
 
 
 class Rollback:
@@ -100,7 +93,7 @@ class Rollback:
         if params.snapshot_id is not None:
             goal = find_goal(host, params.snapshot_id, setting.snapshot_dir)
         found = RollbackFacts(**{**dict(facts), "goal": goal})
-        return found.model_copy(update={"obtainable": read_obtainable(host, _present(found, _target(found)))})
+        return found.model_copy(update={"obtainable": read_obtainable(host, found.moving())})
 
     def plan(self, facts: RollbackFacts, params: RollbackParams, setting: Setting) -> Draft:
         """Keep the present package files, swap versions while the engine is down, restore files, hold, start."""
@@ -108,16 +101,16 @@ class Rollback:
         first = setting.before is None
         if first:
             must.require_known_engine(facts)
-            _require_goal(facts, params)
-        target = _target(before)
-        steps = _steps(before, facts, params, target)
+            _require_way(facts, params)
+        target = before.target()
+        steps = _steps(before, facts, params)
         main = main_package(before.family)
         if not steps:
             return Draft(summary=f"{upstream(target.get(main, ''))} already")
         if any(step.key == "install-previous" for step in steps):
-            steps = (*_keep_present(before, facts, setting, target), *steps)
+            steps = (*_keep_present(before, facts, setting), *steps)
         if first:
-            self._judge(facts, params, target)
+            _judge(facts, params)
         running = before.engine.daemon.server_version if before.engine.daemon is not None else "down"
         return Draft(
             steps=steps,
@@ -135,13 +128,12 @@ class Rollback:
         steps: tuple[StepResult, ...],
     ) -> Verdict:
         """Judge versions, engine, containers and configuration as the host shows them now."""
-        target = _target(before)
         goal = before.goal
         files = goal.snapshot.files if goal is not None else None
         verdict = prove(
             before,
             after,
-            target=target,
+            target=before.target(),
             restarted=True,
             reheld=True,
             steps=steps,
@@ -176,44 +168,51 @@ class Rollback:
         """What the comparison with the snapshot covers."""
         return compared(before)
 
-    def _judge(self, facts: RollbackFacts, params: RollbackParams, target: Mapping[str, str]) -> None:
-        must.require_containers_kept(facts, accepted=params.allow_container_stop)
-        must.require_space(facts, params.min_free_bytes)
-        must.require_way_back(facts, _present(facts, target), waived=params.allow_no_rollback)
-        _require_store(facts, params)
+
+def _require_way(facts: RollbackFacts, params: RollbackParams) -> None:
+    """Refuse where the way that was asked for, snapshot or archive, does not lead there."""
+    if params.snapshot_id is not None:
+        back.require_snapshot(facts, params.snapshot_id)
+    else:
+        back.require_archive(facts, params.packages or ())
 
 
-def _target(facts: RollbackFacts) -> dict[str, str]:
-    if facts.goal is not None:
-        return facts.goal.snapshot.versions()
-    going = set(_going_by_archive(facts))
-    return {name: version for name, version in facts.resolution.target.items() if name not in going}
+def _judge(facts: RollbackFacts, params: RollbackParams) -> None:
+    """Refuse what may not be begun unless it is accepted."""
+    must.require_containers_kept(facts, accepted=params.allow_container_stop)
+    must.require_space(facts, params.min_free_bytes)
+    must.require_way_back(facts, facts.moving(), waived=params.allow_no_rollback)
+    back.require_same_store(facts, accepted=params.accept_store_mismatch)
 
 
-def _steps(
-    before: RollbackFacts, facts: RollbackFacts, params: RollbackParams, target: Mapping[str, str]
+def _steps(before: RollbackFacts, facts: RollbackFacts, params: RollbackParams) -> tuple[Step, ...]:
+    hold = set(before.target()) if params.hold_after else None
+    if before.goal is None:
+        return _by_archive(before, facts, hold, params.lock_timeout_s)
+    draft = return_draft(
+        before.goal.snapshot,
+        facts.model_copy(update={"cache": before.goal.cache}),
+        lock_timeout_s=params.lock_timeout_s,
+        hold=hold,
+        accept_store=True,
+        by_reference=True,
+    )
+    return draft.steps
+
+
+def _by_archive(
+    before: RollbackFacts, facts: RollbackFacts, hold: set[str] | None, lock_timeout_s: int
 ) -> tuple[Step, ...]:
-    hold = set(target) if params.hold_after else None
-    if before.goal is not None:
-        seen = facts.model_copy(update={"cache": before.goal.cache})
-        draft = return_draft(
-            before.goal.snapshot,
-            seen,
-            lock_timeout_s=params.lock_timeout_s,
-            hold=hold,
-            accept_store=True,
-            by_reference=True,
-        )
-        return draft.steps
+    target = before.target()
     changing = {name: version for name, version in target.items() if facts.installed.version(name) != version}
-    going = facts.installed.present(_going_by_archive(before))
+    going = facts.installed.present(before.going())
     install: tuple[RunStep, ...] = ()
     if changing or going:
         step = RunStep(
             key="install-previous",
             title=f"Install {', '.join(f'{name} {version}' for name, version in sorted(changing.items()))}"
             + (f"; remove {', '.join(going)}" if going else ""),
-            argv=downgrade_argv(changing, going, params.lock_timeout_s),
+            argv=downgrade_argv(changing, going, lock_timeout_s),
             env=APT_ENV,
             timeout_s=1800,
             replan=True,
@@ -225,91 +224,13 @@ def _steps(
     return (*install, *marks, *(start_steps() if install or not right else ()))
 
 
-def _going_by_archive(facts: RollbackFacts) -> tuple[str, ...]:
-    """Companions the older main package contains itself, so that apt takes them away."""
-    simulation = facts.resolution.simulation
-    if simulation is None:
-        return ()
-    removed = {change.name for change in simulation.changes if change.action is Action.REMOVE}
-    return tuple(sorted(removed & set(COMPANIONS.get(facts.family, ()))))
-
-
-def _present(facts: HostFacts, target: Mapping[str, str]) -> dict[str, str]:
-    """Versions now of every package that moves or goes, which an undo of this rollback needs again."""
-    return {name: version for name, version in facts.versions().items() if target.get(name) != version}
-
-
-def _keep_present(
-    before: RollbackFacts, facts: RollbackFacts, setting: Setting, target: Mapping[str, str]
-) -> tuple[RunStep, ...]:
-    present = {
-        name: version for name, version in _present(before, target).items() if name in before.obtainable
-    }
+def _keep_present(before: RollbackFacts, facts: RollbackFacts, setting: Setting) -> tuple[RunStep, ...]:
+    """Keep what an undo of this rollback needs, unless it is kept already."""
+    present = {name: version for name, version in before.moving().items() if name in before.obtainable}
     if not facts.cache.missing(present):
         return ()
     keep = (keep_step(before.files, setting.snapshot_dir),) if before.files else ()
     return (*keep, cache_step(present, setting.snapshot_dir))
-
-
-def _require_goal(facts: RollbackFacts, params: RollbackParams) -> None:
-    if params.snapshot_id is not None and facts.goal is None:
-        raise Refused(
-            f"This host has no snapshot of {params.snapshot_id}",
-            code="E_ROLLBACK_UNAVAILABLE",
-            hint="Only hosts that campaign changed have one; or give exact versions with --set packages=…",
-        )
-    if facts.goal is not None:
-        moving = moving_back(facts.goal.snapshot, facts)
-        if lost := facts.goal.cache.missing(moving):
-            raise Refused(
-                f"The snapshot no longer holds the package files of {', '.join(sorted(lost))}",
-                code="E_ROLLBACK_UNAVAILABLE",
-                hint=f"They belong into {facts.goal.cache.directory}; or give exact versions instead.",
-            )
-        return
-    _require_whole_set(facts, params)
-    resolution = facts.resolution
-    if resolution.error_code:
-        raise Refused(resolution.error, code=resolution.error_code, hint=resolution.hint)
-    if resolution.simulation is None:
-        return
-    going = {f"would remove {name} {facts.versions().get(name, '')}" for name in _going_by_archive(facts)}
-    reasons = [
-        reason
-        for reason in unexpected(resolution.simulation, resolution.target, facts.family)
-        if reason not in going
-    ]
-    if reasons:
-        raise Refused(
-            f"apt would do more than go back: {'; '.join(reasons[:5])}",
-            code="E_TXN_UNEXPECTED",
-            hint="Compare with `apt-get -s install --allow-downgrades` on the host.",
-        )
-
-
-def _require_whole_set(facts: RollbackFacts, params: RollbackParams) -> None:
-    companions = COMPANIONS.get(facts.family, ())
-    names = [name for name in MEMBERS[facts.family] if name in facts.versions() and name not in companions]
-    unnamed = [name for name in names if name not in (params.packages or {})]
-    if unnamed:
-        raise Refused(
-            f"No version is given for {', '.join(unnamed)}; an engine goes back as a whole set",
-            code="E_PARAM",
-            hint="Name every installed engine package, also those that stay as they are.",
-        )
-
-
-def _require_store(facts: RollbackFacts, params: RollbackParams) -> None:
-    daemon = facts.engine.daemon
-    was = facts.goal.snapshot.engine.daemon if facts.goal is not None else None
-    if daemon is None or was is None or params.accept_store_mismatch:
-        return
-    if daemon.containerd_store != was.containerd_store:
-        raise Refused(
-            f"Images are in {daemon.driver} now and were in {was.driver} then: those of one are invisible to the other",
-            code="E_STORE_MISMATCH",
-            hint="Accept it with --set accept_store_mismatch=true",
-        )
 
 
 PROCEDURE = Rollback()

@@ -15,7 +15,7 @@ from tasks.engine.cached import CachedDeb
 from tasks.engine.files import ConfigFile
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.resolve import Request
-from tasks.engine.rollback import RollbackFacts
+from tasks.engine.rollback_facts import RollbackFacts
 from tasks.engine.version import upstream
 from tasks.facts.packages import Package
 from tasks.fake import Answer, FakeHost
