@@ -12,17 +12,17 @@ from typing import TypeVar
 
 from tasks.connection import JsonObject
 from tasks.errors import EngineError
-from tasks.fake_objects import (
-    FakeCache,
-    FakeContainer,
-    FakeImage,
-    FakeNetwork,
-    FakeVolume,
-    cache_entry,
+from tasks.fake_objects import FakeCache, FakeContainer, FakeImage, FakeNetwork, FakeVolume
+from tasks.fake_pages import (
+    account_page,
     container_entry,
+    container_page,
     image_entry,
+    image_page,
+    info_page,
     network_entry,
-    stamp,
+    network_page,
+    version_page,
     volume_entry,
 )
 
@@ -80,54 +80,25 @@ class FakeEngine:
     def version(self) -> JsonObject:
         """A Docker Engine."""
         self._called("version")
-        return {"Version": "20.10.24", "ApiVersion": "{}.{}".format(*self.api_version), "Components": []}
+        return version_page(self.api_version)
 
     def info(self) -> JsonObject:
         """Clock, root and counts."""
         self._called("info")
-        base = {
-            "ID": "FAKE",
-            "SystemTime": stamp(self.now_s),
-            "ServerVersion": "20.10.24",
-            "DockerRootDir": "/var/lib/docker",
-            "OSType": "linux",
-            "OperatingSystem": "Debian GNU/Linux",
-            "SecurityOptions": ["name=seccomp,profile=default"],
-            "LiveRestoreEnabled": True,
-        }
-        return base | self.more_info
+        return info_page(self.now_s) | self.more_info
 
     def disk_usage(self, timeout_s: float = 300.0) -> JsonObject:
         """The account in the shape of API 1.41."""
         del timeout_s
         self._called("disk_usage")
         users = [container.image_id for container in self.all_containers.values()]
-        images = [
-            {
-                **image_entry(image),
-                "SharedSize": image.shared_bytes,
-                "Containers": users.count(image.id),
-            }
-            for image in self._listed_images()
-        ]
-        containers = [
-            {**container_entry(item), "SizeRw": item.size_bytes} for item in self.all_containers.values()
-        ]
-        volumes = [
-            {
-                **volume_entry(item),
-                "UsageData": {"Size": item.size_bytes, "RefCount": len(self._mounting(item.name))},
-            }
-            for item in self.all_volumes.values()
-        ]
-        return {
-            "LayersSize": sum(image.size_bytes for image in self.all_images.values()),
-            "Images": images,
-            "Containers": containers,
-            "Volumes": volumes,
-            "BuildCache": [cache_entry(record) for record in self.cache.values()],
-            "BuilderSize": sum(record.size_bytes for record in self.cache.values()),
-        }
+        return account_page(
+            images=[(image, users.count(image.id)) for image in self._listed_images()],
+            layers_bytes=sum(image.size_bytes for image in self.all_images.values()),
+            containers=self.all_containers.values(),
+            volumes=[(item, len(self._mounting(item.name))) for item in self.all_volumes.values()],
+            cache=self.cache.values(),
+        )
 
     def containers(self, timeout_s: float = 60.0) -> list[JsonObject]:
         """Every container, in whatever state."""
@@ -138,30 +109,7 @@ class FakeEngine:
     def container(self, ref: str) -> JsonObject:
         """One container's page."""
         self._called("container")
-        item = self._find(self.all_containers, ref, "container")
-        entry = container_entry(item)
-        started = None if item.state == "created" else item.created_s
-        state: JsonObject = {
-            "Status": item.state,
-            "Pid": item.pid,
-            "StartedAt": stamp(started),
-            "FinishedAt": stamp(item.finished_s),
-            "OOMKilled": item.oom_killed,
-        }
-        if item.health:
-            state["Health"] = {"Status": item.health}
-        return {
-            "Id": item.id,
-            "Name": f"/{item.name}",
-            "Created": stamp(item.created_s),
-            "State": state,
-            "RestartCount": item.restarts,
-            "Image": item.image_id,
-            "Config": {"Labels": dict(item.labels), "Image": item.image_name},
-            "HostConfig": entry["HostConfig"] | {"AutoRemove": item.auto_remove},
-            "NetworkSettings": entry["NetworkSettings"],
-            "Mounts": entry["Mounts"],
-        }
+        return container_page(self._find(self.all_containers, ref, "container"))
 
     def images(self) -> list[JsonObject]:
         """Images with a name, and those without a name that nothing was built on."""
@@ -171,17 +119,7 @@ class FakeEngine:
     def image(self, ref: str) -> JsonObject:
         """One image's page, by id, tag or digest."""
         self._called("image")
-        image = self._image(ref)
-        return {
-            "Id": image.id,
-            "RepoTags": list(image.tags),
-            "RepoDigests": list(image.digests),
-            "Parent": image.parent,
-            "Created": stamp(image.created_s),
-            "Config": {"Labels": dict(image.labels)},
-            "Metadata": {"LastTagTime": stamp(image.tagged_s)},
-            "Size": image.size_bytes,
-        }
+        return image_page(self._image(ref))
 
     def volumes(self) -> list[JsonObject]:
         """Every volume."""
@@ -197,8 +135,7 @@ class FakeEngine:
         """One network's page, with what is attached to it now."""
         self._called("network")
         network = self._find(self.all_networks, ref, "network")
-        attached = {item.id: {"Name": item.name} for item in self._joining(network) if item.state in _RUNNING}
-        return {**network_entry(network), "Containers": attached}
+        return network_page(network, [item for item in self._joining(network) if item.state in _RUNNING])
 
     # -- changing ------------------------------------------------------------------------------------------
 
