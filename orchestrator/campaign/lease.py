@@ -8,15 +8,10 @@ thaws after that finds itself overtaken and stops. What nobody knows is whether 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.explaining.words import names
-from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
-from orchestrator.campaign.surroundings import Surroundings
-from orchestrator.campaign.window_words import instant_words
-from tasks.model import Kind
+from orchestrator.campaign.states import FINAL_CAMPAIGN
 
 #: seconds beyond the longest an attempt may take, unless the control plane's settings say otherwise
 LEASE_FOR_S = 3600.0
@@ -36,21 +31,3 @@ def kept_until(campaign: Campaign, run: HostRun, now: datetime, lease_for_s: flo
     if attempt is not None:
         last = max(last, attempt.expires_at, attempt.heard_at or last, attempt.asked_at or last)
     return last + span
-
-
-def lock_lines(campaign: Campaign, around: Surroundings) -> Iterator[str]:
-    """Of the hosts a finished campaign lost sight of: which it keeps locked, until when, and which others may take."""
-    if around.kept is None or campaign.kind is Kind.READ_ONLY:
-        return
-    free: list[str] = []
-    locked: dict[str, list[str]] = {}
-    for host in (run.host.name for run in campaign.runs if run.state is HostState.UNKNOWN):
-        if host not in around.kept:
-            free.append(host)
-            continue
-        until = around.kept[host]
-        locked.setdefault(f" until {instant_words(until)}" if until is not None else "", []).append(host)
-    for end, hosts in locked.items():
-        yield f"locked for other campaigns{end}, unless its journal or a person tells before: {names(hosts)}"
-    if free:
-        yield f"free for other campaigns; uses its budgets until it is proven well: {names(free)}"

@@ -15,9 +15,9 @@ from orchestrator.campaign.census import open_attempt, take_census
 from orchestrator.campaign.explaining.causes import HEALTHY, Cause, causes_of
 from orchestrator.campaign.explaining.contrast import in_words
 from orchestrator.campaign.explaining.drift import left_alone
+from orchestrator.campaign.explaining.locks import lock_lines
 from orchestrator.campaign.explaining.remarks import brake_lines, notice_lines
 from orchestrator.campaign.explaining.words import names, plural
-from orchestrator.campaign.lease import lock_lines
 from orchestrator.campaign.limits.approval import approvers
 from orchestrator.campaign.limits.quarantine_waits import waiting_hosts
 from orchestrator.campaign.limits.shared_cause import look_words, standing_stop

@@ -53,3 +53,13 @@ def test_a_room_of_the_core_reads_no_clock(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     assert not called & {"now", "utcnow", "today"}
+
+
+def test_the_core_decides_without_what_people_are_told() -> None:
+    rooms = {path.relative_to(FOLDER): path for path in ROOMS}
+    told = {
+        str(room)
+        for room, path in rooms.items()
+        if room.parts[0] != "explaining" and any(".explaining" in name for name in _imports(path))
+    }
+    assert told == set()
