@@ -6,13 +6,12 @@ Gates are answered and plans approved by the simulation itself, so that the camp
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from math import ceil, floor
 
 from orchestrator.campaign.actions import WakeAt
-from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.bringing_back import held_by
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
@@ -20,8 +19,7 @@ from orchestrator.campaign.durations import words as lasting
 from orchestrator.campaign.events import ApproveAsked, DenyAsked, GateAnswered
 from orchestrator.campaign.gate import GateKind, Verdict
 from orchestrator.campaign.gates.needed import needed
-from orchestrator.campaign.limits.disruption import budget_lines
-from orchestrator.campaign.states import FINAL_CAMPAIGN, HOLDS_SLOT, CampaignState
+from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
@@ -31,7 +29,8 @@ from orchestrator.simulate.plane import Plane
 from orchestrator.simulate.post import Post, Weather
 from orchestrator.simulate.scenario import Scenario
 from orchestrator.simulate.script import Fate, check_script, fate_of
-from orchestrator.simulate.timeline import Moment, moments
+from orchestrator.simulate.story import Story, waits
+from orchestrator.simulate.timeline import Moment
 from tasks import catalog
 from tasks.model import Kind
 
@@ -76,8 +75,7 @@ class Rehearsal:
         self._store = MemoryStore()
         self._store.committed = self._committed
         self._campaign: Campaign | None = None
-        self._told: list[Moment] = []
-        self._held: set[str] = set()
+        self._story = Story(self._clock)
         self._cut: set[int] = set()
         self._led = True
         self._names = count(1)
@@ -134,7 +132,7 @@ class Rehearsal:
         return Rehearsed(
             campaign=self.campaign,
             fate=self._fate,
-            timeline=tuple(self._told),
+            timeline=self._story.lines,
             seconds=self._clock.true_s,
             waits=waits,
         )
@@ -157,7 +155,7 @@ class Rehearsal:
         self._post.arrived += self._plane.returned()
         self._lead()
         self._people()
-        self._look()
+        self._story.wait(self._waits())
 
     def _next_s(self) -> float | None:
         """The whole second at which to look again; None when it is over, or nothing will ever happen."""
@@ -171,7 +169,7 @@ class Rehearsal:
             wake = self._wake_s()
             due = min((item for item in (due, wake) if item is not None), default=None)
         person = campaign.state is CampaignState.PAUSED or held_by(campaign)
-        if due is None or (person and due - self._told[-1].at_s > PATIENCE_S):
+        if due is None or (person and due - self._story.last_s > PATIENCE_S):
             return None
         return max(float(ceil(due)), soon)
 
@@ -245,12 +243,12 @@ class Rehearsal:
     def _partition(self, some: Sequence[str], seconds: float) -> None:
         for name in some:
             self._hosts[name].dark = True
-        self._say("fault", f"cut off for {lasting(seconds)}", some)
+        self._story.say("fault", f"cut off for {lasting(seconds)}", some)
 
         def heal() -> None:
             for name in some:
                 self._hosts[name].dark = name in self._fate.unreachable
-            self._say("fault", "within reach again", some)
+            self._story.say("fault", "within reach again", some)
 
         self._clock.after(seconds, heal)
 
@@ -263,65 +261,30 @@ class Rehearsal:
 
     def _lose(self) -> None:
         self._post.lose_everything()
-        self._say("fault", "Redis loses everything: orders and reports on their way never arrive")
+        self._story.say("fault", "Redis loses everything: orders and reports on their way never arrive")
 
     def _kill(self) -> None:
         self._post.arrived += self._plane.unsettled()
         self._plane.up = False
         self._led = False
         self._plane = self._start()
-        self._say("fault", "the orchestrator is killed: what it did not commit comes again")
+        self._story.say("fault", "the orchestrator is killed: what it did not commit comes again")
 
     def _lead(self) -> None:
         if self._plane.lead.held and not self._led:
-            self._say("fault", f"orchestrator {self._plane.name} takes over: it looks at everything again")
+            self._story.say(
+                "fault", f"orchestrator {self._plane.name} takes over: it looks at everything again"
+            )
         self._led = self._plane.lead.held
 
     # -- what is told ----------------------------------------------------------------------------------------
 
-    def _say(self, kind: str, text: str, hosts: Sequence[str] = ()) -> None:
-        wave = self._campaign.wave if self._campaign is not None else 0
-        self._told.append(
-            Moment(at_s=self._clock.true_s, wave=wave, kind=kind, text=text, hosts=tuple(hosts))
-        )
-
     def _committed(self, saves: list[Saved]) -> None:
         for saved in saves:
             self._campaign = saved.after
-            if saved.before is None:
-                continue
-            # hosts are told about from the plan on; how the plan came about is of no interest
-            planned = saved.before.state is not CampaignState.PLANNING
-            before = saved.before if planned else replace(saved.after, state=CampaignState.PLANNING)
-            self._told += moments(before, saved.after, self._clock.true_s)
-            if saved.after.wave != saved.before.wave:
+            self._story.save(saved)
+            if saved.before is not None and saved.after.wave != saved.before.wave:
                 self._opened(saved.after.wave)
 
     def _waits(self) -> Iterator[str]:
-        """What keeps hosts from being started now: brakes, and budgets while slots are free."""
-        campaign = self.campaign
-        if campaign.state is CampaignState.PAUSED:
-            yield "it is paused until a person resumes it"
-        if campaign.state not in {CampaignState.RUNNING, CampaignState.ROLLING_BACK}:
-            return
-        around = self._plane.service.around(campaign)
-        held = brakes(campaign, self._clock(), around).items
-        yield from (brake.text for brake in held if brake.reach is not Reach.HOST)
-        taken = sum(run.state in HOLDS_SLOT for run in campaign.runs)
-        if campaign.policy.budgets is not None and taken < campaign.policy.parallelism:
-            yield from budget_lines(campaign, around)
-
-    def _look(self) -> None:
-        """Tell what holds it from now on."""
-        for text in self._waits():
-            key = _cause(text, self.campaign.wave)
-            if key not in self._held:
-                self._held.add(key)
-                self._say("waits", f"WAITS: {text}")
-
-
-def _cause(text: str, wave: int) -> str:
-    """What a wait is told once for: a gate whatever was said so far, a budget once a wave, whoever uses it."""
-    if text.startswith("budget"):
-        return f"{wave} {text.partition(': ')[0]}"
-    return text.partition(" is closed: ")[0].partition(" waits for ")[0]
+        return waits(self.campaign, self._clock(), self._plane.service.around)

@@ -1,4 +1,4 @@
-"""The story of a rehearsal: what changed from one save of the campaign to the next, in plain lines."""
+"""The moments of a rehearsal: what changed from one save of the campaign to the next, in plain lines."""
 
 from __future__ import annotations
 
