@@ -7,7 +7,6 @@ own deadline, which answers UNKNOWN and never FAILED.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -24,16 +23,13 @@ from tasks.result import HostResult, Outcome
 from tasks.wire import Order, Report, ReportKind
 from workers import outcome
 from workers.admission import Admission, Decision, admit, is_another
-from workers.attempt import Attempt, Progress
+from workers.attempt import Attempt
 from workers.host_record import Entry, EntryKind, HostRecord
 from workers.journal import HostPaths, Journal
+from workers.news import News
 
 log = structlog.get_logger()
 
-#: seconds between heartbeats while the host is in contact
-BEAT_EVERY_S = 5.0
-#: a heartbeat needs contact with the host not older than this, so that a silent host is not covered up
-CONTACT_MAX_AGE_S = 15.0
 #: first and longest pause before a lost link is tried again
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
 #: how often an unresponsive engine is tried again before the attempt fails
@@ -66,42 +62,31 @@ class Execution:
         """Prepare to run `order`; reports on the way go to `send`, the last one is returned by `run`."""
         self._order = order
         self._pool = pool
-        self._send = send
         self._worker = worker
+        self._news = News(order, send, worker=worker)
         self._sleep = sleep
         self._paths = paths or HostPaths()
         self._began = time.monotonic()
         self._deadline = self._began + order.timeout_s
         #: the host's journal has the order: from here on only the journal ends it
         self._accepted = False
-        #: the host is at work, reading or changing: heartbeats say so
-        self._at_work = False
-        self._contact = self._began
-        self._progress = Progress()
-        self._seq = 0
-        self._seq_guard = threading.Lock()
 
     def run(self) -> Report:
         """Run to the end and give the last report."""
-        stop = threading.Event()
-        beats = threading.Thread(target=self._beat, args=(stop,), name="heartbeat", daemon=True)
-        beats.start()
-        try:
-            return self._until_settled()
-        except Exception as error:
-            log.exception("execution broke", action="execute", attempt=self._order.attempt_id)
-            broken = DockwaveError(f"The worker broke: {type(error).__name__}: {error}")
-            if self._accepted:
-                return self._end(outcome.not_settled(Outcome.UNKNOWN, broken))
-            return self._end(self._before_acceptance(broken))
-        finally:
-            stop.set()
-            beats.join()
+        with self._news.beating():
+            try:
+                return self._until_settled()
+            except Exception as error:
+                log.exception("execution broke", action="execute", attempt=self._order.attempt_id)
+                broken = DockwaveError(f"The worker broke: {type(error).__name__}: {error}")
+                if self._accepted:
+                    return self._end(outcome.not_settled(Outcome.UNKNOWN, broken))
+                return self._end(self._before_acceptance(broken))
 
     def silence_of_host(self) -> HostResult | None:
         """UNKNOWN, with since when, while the host is out of contact; None while it is heard of."""
-        age = time.monotonic() - self._contact
-        if age < CONTACT_MAX_AGE_S:
+        age = self._news.silent_s()
+        if age is None:
             return None
         error = TransportError(
             f"No contact with {self._order.host.name} for {age:.0f} s; the worker keeps trying, its units go on",
@@ -118,7 +103,7 @@ class Execution:
             except DockwaveError as error:
                 lost = error
             if isinstance(lost, OrderRefused) and not self._accepted:
-                return self._report(ReportKind.REFUSED, outcome.failed(lost))
+                return self._news.report(ReportKind.REFUSED, outcome.failed(lost))
             if not self._accepted:
                 return self._end(self._before_acceptance(lost))
             if time.monotonic() > self._deadline:
@@ -146,19 +131,18 @@ class Execution:
         if self._order.mode is Mode.STOP:
             return self._end(self._halt(connection))
         if find(self._order.procedure).spec.kind is Kind.READ_ONLY:
-            self._begin_work()
+            self._news.begin_work()
             return self._end(self._look(connection, Attempt.read_only))
         return self._change(connection, patient=patient)
 
     def _look(self, connection: Connection, work: Callable[[Attempt], HostResult]) -> HostResult:
         """Do something that changes nothing, and say which machine answered; a refusal is an answer too."""
         record = Journal(connection, self._order.attempt_id, self._paths).read()
-        self._touch()
-        if self._order.machine_id and record.machine_id != self._order.machine_id:
-            refusal = admit(self._order, record, now=time.time())
-            return self._identified(HostResult(outcome=Outcome.SKIPPED, error=refusal.error), record)
+        self._news.touch()
+        if (refused := self._other_machine(record)) is not None:
+            return refused
         try:
-            result = work(self._attempt(self._order, connection, self._touch))
+            result = work(self._attempt(self._order, connection, self._news.touch))
         except TransportError:
             raise
         except DockwaveError as error:
@@ -171,13 +155,19 @@ class Execution:
         """Let no worker do a further step of the attempt; which one is at it does not matter."""
         journal = Journal(connection, self._order.attempt_id, self._paths)
         record = journal.read()
-        self._touch()
-        if self._order.machine_id and record.machine_id != self._order.machine_id:
-            refusal = admit(self._order, record, now=time.time())
-            return self._identified(HostResult(outcome=Outcome.SKIPPED, error=refusal.error), record)
+        self._news.touch()
+        if (refused := self._other_machine(record)) is not None:
+            return refused
         if record.result is None and not is_another(self._order, record):
             journal.halt(f"{self._order.campaign_id} was aborted")
         return self._identified(HostResult(outcome=Outcome.OK, summary="it does no further step"), record)
+
+    def _other_machine(self, record: HostRecord) -> HostResult | None:
+        """The refusal of a machine that is not the one the order is for; None when it is."""
+        if not self._order.machine_id or record.machine_id == self._order.machine_id:
+            return None
+        refusal = admit(self._order, record, now=time.time())
+        return self._identified(HostResult(outcome=Outcome.SKIPPED, error=refusal.error), record)
 
     def _change(self, connection: Connection, *, patient: bool) -> Report:
         journal = Journal(connection, self._order.attempt_id, self._paths)
@@ -194,8 +184,8 @@ class Execution:
                 return self._locked(connection, journal, record, admission, lock, patient=patient)
         except OrderRefused as error:
             if journal.read().known:
-                return self._report(ReportKind.BUSY)
-            return self._report(ReportKind.REFUSED, outcome.failed(error))
+                return self._news.report(ReportKind.BUSY)
+            return self._news.report(ReportKind.REFUSED, outcome.failed(error))
 
     def _locked(
         self,
@@ -221,12 +211,12 @@ class Execution:
             # the order as the host accepted it is the one that counts
             order = journal.order() or order
         self._accepted = True
-        self._begin_work()
+        self._news.begin_work()
 
         def check() -> None:
             if not lock.held():
                 raise TransportError(f"The lock of {order.host.name} was lost with the link")
-            self._touch()
+            self._news.touch()
 
         attempt = self._attempt(order, connection, check)
         try:
@@ -238,7 +228,7 @@ class Execution:
         return self._end(self._identified(result, record))
 
     def _admit(self, record: HostRecord) -> Admission:
-        self._touch()
+        self._news.touch()
         admission = admit(self._order, record, now=time.time())
         if admission.result is not None:
             return replace(admission, result=self._identified(admission.result, record))
@@ -249,13 +239,13 @@ class Execution:
 
     def _settled_by(self, admission: Admission) -> Report | None:
         if admission.decision is Decision.ANSWER:
-            return self._report(ReportKind.RESULT, admission.result)
+            return self._news.report(ReportKind.RESULT, admission.result)
         if admission.decision is Decision.REFUSE:
-            return self._report(ReportKind.REFUSED, admission.result)
+            return self._news.report(ReportKind.REFUSED, admission.result)
         return None
 
     def _attempt(self, order: Order, connection: Connection, check: Callable[[], None]) -> Attempt:
-        return Attempt(order, connection, progress=self._note, check=check, paths=self._paths)
+        return Attempt(order, connection, progress=self._news.note, check=check, paths=self._paths)
 
     def _identified(self, result: HostResult, record: HostRecord) -> HostResult:
         known = {"machine_id": record.machine_id, "boot_id": record.boot, "kernel": record.kernel}
@@ -264,57 +254,5 @@ class Execution:
         duration = result.duration_s or time.monotonic() - self._began
         return replace(result, identity=identity, epoch_seen=seen, duration_s=duration)
 
-    # -- heartbeats ----------------------------------------------------------------------------------------
-
-    def _begin_work(self) -> None:
-        self._at_work = True
-        self._send(self._report(ReportKind.ACCEPTED))
-
-    def _note(self, progress: Progress) -> None:
-        changed = progress.step != self._progress.step
-        self._progress = progress
-        self._touch()
-        if changed and self._at_work:
-            self._heartbeat()
-
-    def _touch(self) -> None:
-        self._contact = time.monotonic()
-
-    def _beat(self, stop: threading.Event) -> None:
-        while not stop.wait(BEAT_EVERY_S):
-            if self._at_work and time.monotonic() - self._contact < CONTACT_MAX_AGE_S:
-                self._heartbeat()
-
-    def _heartbeat(self) -> None:
-        now = self._progress
-        self._send(self._report(ReportKind.HEARTBEAT, step=now.step, done=now.done, total=now.total))
-
     def _end(self, result: HostResult) -> Report:
-        return self._report(ReportKind.RESULT, result)
-
-    def _report(
-        self,
-        kind: ReportKind,
-        result: HostResult | None = None,
-        *,
-        step: str = "",
-        done: int = 0,
-        total: int = 0,
-    ) -> Report:
-        with self._seq_guard:
-            self._seq += 1
-            seq = self._seq
-        order = self._order
-        return Report(
-            attempt_id=order.attempt_id,
-            epoch=order.epoch,
-            host=order.host.name,
-            mode=order.mode,
-            kind=kind,
-            seq=seq,
-            worker=self._worker,
-            step=step,
-            done=done,
-            total=total,
-            result=result,
-        )
+        return self._news.report(ReportKind.RESULT, result)

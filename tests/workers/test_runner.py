@@ -19,7 +19,7 @@ from tasks.result import HostResult, Outcome, StepState
 from tasks.wire import Order, Report, ReportKind
 from tests.support.toy import PROCEDURE
 from tests.support.unreliable import Machine
-from workers import attempt, execution
+from workers import attempt, execution, news
 from workers.execution import Execution
 from workers.host_record import Entry, EntryKind
 from workers.journal import HostPaths, Journal
@@ -545,7 +545,7 @@ def test_a_worker_that_lost_its_host_says_unknown_and_not_busy(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Being alive is no news of the host: only contact with it is."""
-    monkeypatch.setattr(execution, "CONTACT_MAX_AGE_S", 0.0)
+    monkeypatch.setattr(news, "CONTACT_MAX_AGE_S", 0.0)
     lost, mended = threading.Event(), threading.Event()
 
     def wait_for_the_link(_: float) -> None:
