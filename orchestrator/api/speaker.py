@@ -16,10 +16,10 @@ from fastapi import Request
 from orchestrator.api.problem import Problem
 from orchestrator.api.token import given_token, matches
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.explaining.words import plural
 from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.limits.approval import group_asked
 from orchestrator.campaign.rollout import RolloutPolicy
+from orchestrator.campaign.wording import plural
 from orchestrator.settings.people import Person, members, token_hash
 from tasks.connection import Secret
 from tasks.errors import Refused

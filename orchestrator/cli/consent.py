@@ -20,7 +20,7 @@ def hosts_of(view: CampaignView) -> list[HostView]:
 
 def radius(view: CampaignView) -> str:
     """The blast radius in one line: what a person confirms."""
-    from orchestrator.campaign.explaining.words import plural
+    from orchestrator.campaign.wording import plural
 
     hosts = [host for wave in view.waves if wave.number for host in wave.hosts]
     drafts = [host.plan or {} for host in hosts]
@@ -76,7 +76,7 @@ def confirm(session: Session, view: CampaignView, *, yes: bool, allow_data_loss:
 
 def confirm_rollback(session: Session, view: CampaignView, *, yes: bool) -> None:
     """Tell what comes back and what cannot, and go on only when a person (or --yes) has agreed."""
-    from orchestrator.campaign.explaining.words import names, plural
+    from orchestrator.campaign.wording import names, plural
 
     changed = [host for host in hosts_of(view) if host.changed]
     lost = [host.host for host in changed if host.undo == "one-way"]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.campaign.durations import words
-from orchestrator.campaign.explaining.words import plural
+from orchestrator.campaign.wording import plural
 from orchestrator.cli.session import Session, command
 
 

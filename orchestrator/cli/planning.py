@@ -20,7 +20,7 @@ PLANNING_S = 600.0
 
 def make(session: Session, asked: Asked) -> CampaignView:
     """The finished plan of what was asked; an error when none could be made."""
-    from orchestrator.campaign.explaining.words import plural
+    from orchestrator.campaign.wording import plural
     from orchestrator.cli.request import body_of
 
     body = body_of(asked, session.settings.inventory)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.campaign.explaining.words import plural
+from orchestrator.campaign.wording import plural
 from orchestrator.cli.operate import HostName, Must, given_reason, path_of
 from orchestrator.cli.session import Session, command
 

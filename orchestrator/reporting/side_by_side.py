@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.campaign.explaining.words import plural
 from orchestrator.campaign.states import HostState
+from orchestrator.campaign.wording import plural
 from orchestrator.reporting.difference import Difference, HostPair, Side, in_words
 from orchestrator.screens.glyphs import HOST_MARKS
 from orchestrator.screens.report import LINES, clock, headline

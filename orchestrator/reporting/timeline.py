@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from orchestrator.campaign.explaining.words import plural
+from orchestrator.campaign.wording import plural
 from orchestrator.reporting.marks import class_of
 from orchestrator.reporting.markup import node
 from orchestrator.screens.glyphs import COUNT_ORDER, HOST_MARKS, Mark

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.campaign.explaining.words import plural
+from orchestrator.campaign.wording import plural
 from orchestrator.screens.report import LINES, line_of, size, state_of, what_of
 from orchestrator.screens.sanitize import clean, plain
 from orchestrator.screens.views import CampaignView, HostView

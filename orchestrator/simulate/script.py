@@ -9,10 +9,10 @@ from math import isfinite
 
 from orchestrator.campaign.durations import seconds_of
 from orchestrator.campaign.durations import words as lasting
-from orchestrator.campaign.explaining.words import names, plural
 from orchestrator.campaign.gate import Verdict
 from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.waves import parse_share, resolve, share_words
+from orchestrator.campaign.wording import names, plural
 from orchestrator.inventory.selection import SelectionError, select
 from orchestrator.simulate.dice import Dice
 from tasks.errors import BadInput

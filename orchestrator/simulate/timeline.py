@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.explaining.telling import occasion_words, told
-from orchestrator.campaign.explaining.words import names, plural
 from orchestrator.campaign.gate import Moment as Asked
 from orchestrator.campaign.gate import Verdict
 from orchestrator.campaign.limits.approval import approval_of, approvers, asked_words
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.wording import names, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

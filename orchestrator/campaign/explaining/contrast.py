@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.campaign.campaign import HostRun
 from orchestrator.campaign.explaining.traits import facts, traits
-from orchestrator.campaign.explaining.words import plural
+from orchestrator.campaign.wording import plural
 
 #: a trait is named when as many hosts with it, or more, would fail by chance alone at most this often
 _CHANCE = 0.01

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.explaining.words import names
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.campaign.window_words import instant_words
+from orchestrator.campaign.wording import names
 from tasks.model import Kind
 
 

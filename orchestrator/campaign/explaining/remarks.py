@@ -8,13 +8,13 @@ from datetime import datetime
 from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import WORKING
-from orchestrator.campaign.explaining.words import SHOWN, names
 from orchestrator.campaign.limits.approval import waiting_lines
 from orchestrator.campaign.limits.disruption import budget_lines
 from orchestrator.campaign.limits.quarantine_waits import its_turn, waiting_hosts
 from orchestrator.campaign.limits.stop_rules import stopped
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.surroundings import CALM, Surroundings
+from orchestrator.campaign.wording import SHOWN, names
 
 
 def brake_lines(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tuple[str, ...]:

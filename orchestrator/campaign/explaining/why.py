@@ -17,7 +17,6 @@ from orchestrator.campaign.explaining.contrast import in_words
 from orchestrator.campaign.explaining.drift import left_alone
 from orchestrator.campaign.explaining.locks import lock_lines
 from orchestrator.campaign.explaining.remarks import brake_lines, notice_lines
-from orchestrator.campaign.explaining.words import names, plural
 from orchestrator.campaign.limits.approval import approvers
 from orchestrator.campaign.limits.quarantine_waits import waiting_hosts
 from orchestrator.campaign.limits.shared_cause import look_words, standing_stop
@@ -25,6 +24,7 @@ from orchestrator.campaign.limits.stop_rules import judge, stopped
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.campaign.surroundings import CALM, Surroundings
+from orchestrator.campaign.wording import names, plural
 from tasks.model import Kind
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -21,10 +21,8 @@ from orchestrator.campaign.limits.stop_rules import applies, tolerated
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, Scope, StopAction, StopRule
 from orchestrator.campaign.states import HostState
 from orchestrator.campaign.window_words import windows_words
+from orchestrator.campaign.wording import names, ordinal, plural, size
 from tasks.model import GONE_FOR_GOOD, Kind, UndoClass
-
-#: hosts named in one line at most
-SHOWN = 5
 
 _COUNTED = {
     FailureKind.ANY: "failure",
@@ -118,33 +116,6 @@ def rule_words(rule: StopRule, hosts: int) -> str:
     sample = min(rule.min_sample, hosts)
     once = f", once {plural(sample, 'host')} settled" if sample > 1 else ""
     return f"{_DOES[rule.action]} the {ordinal(limit + 1)} {_COUNTED[rule.kind]}{once}"
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th, 11th, 21st."""
-    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
-
-
-def size(count: float) -> str:
-    """Bytes for people, in powers of 1000 as disks and the Docker Engine count."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if abs(count) < 999.95 or unit == "TB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
-def names(hosts: Iterable[str]) -> str:
-    """A few names, and how many more."""
-    listed = list(hosts)
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return ", ".join(listed[:SHOWN]) + more
 
 
 def _hosts(campaign: Campaign) -> Iterator[str]:

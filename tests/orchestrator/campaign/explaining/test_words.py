@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.explaining.words import ordinal, reclaimable, rule_words, size, words
+from orchestrator.campaign.explaining.words import reclaimable, rule_words, words
 from orchestrator.campaign.rollout import FailureKind, Scope, Share, StopAction, StopRule
 from tasks.model import Kind
 from tasks.result import HostResult, Outcome
@@ -105,39 +105,6 @@ def test_ten_thousand_waves_of_one_host_are_told_in_one_line() -> None:
 )
 def test_a_rule_among_ten_hosts_in_words(rule: StopRule, text: str) -> None:
     assert rule_words(rule, 10) == text
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (1, "1st"),
-        (2, "2nd"),
-        (3, "3rd"),
-        (4, "4th"),
-        (11, "11th"),
-        (12, "12th"),
-        (13, "13th"),
-        (21, "21st"),
-        (112, "112th"),
-    ],
-)
-def test_ordinals(number: int, text: str) -> None:
-    assert ordinal(number) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (999_999, "1.0 MB"),
-        (1_900_000_000, "1.9 GB"),
-        (5e15, "5000.0 TB"),
-    ],
-)
-def test_sizes(count: float, text: str) -> None:
-    assert size(count) == text
 
 
 def test_a_plan_whose_every_host_is_right_needs_no_wave() -> None:
