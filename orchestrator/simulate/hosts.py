@@ -11,7 +11,7 @@ from enum import StrEnum
 from orchestrator.campaign.running_set import PROCEDURE
 from orchestrator.campaign.vitals import CHECKS
 from orchestrator.loop.orders import reads_for_gate
-from tasks.model import Mode
+from tasks.model import Mode, Protect
 from tasks.procedure import Draft, RunStep
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Order, Report, ReportKind
@@ -19,6 +19,10 @@ from tasks.wire import Order, Report, ReportKind
 #: what every scripted host would do: one step that can be taken back
 DRAFT = Draft(steps=(RunStep(key="restart", title="restart the engine", argv=("true",)),), summary="restart")
 _WOULD = HostResult(outcome=Outcome.OK, plan=DRAFT.model_dump(mode="json"))
+
+
+#: what no campaign of a schedule may touch
+PROTECT = Protect(labels=("keep", "dockwave.protect"))
 
 
 def would(*services: str) -> HostResult:
@@ -87,6 +91,10 @@ class SimHost:
     dark: bool = False
     #: what it says when it is asked what would be done
     dry_run: HostResult = _WOULD
+    #: what it would do is another thing after everything that was done to it
+    drifts: bool = False
+    #: the keys of what it said it would do, by campaign
+    told: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     #: somebody else is at work on it: what is new is refused for now
     busy: bool = False
     #: what made its dry run fail, as it makes others' fail; "" = nothing
@@ -106,7 +114,7 @@ class SimHost:
         """Judge an order as a worker does; gives the answer, and the entry whose work begins or goes on now."""
         if order.mode is Mode.PLAN:
             sick = _failed(self.sick, changed=False) if self.sick else None
-            return self.say(order, ReportKind.RESULT, sick or self.dry_run), None
+            return self.say(order, ReportKind.RESULT, sick or self._would(order)), None
         if order.mode is Mode.CHECK:
             return self.say(order, ReportKind.RESULT, self._checked(order)), None
         if reads_for_gate(order.attempt_id):
@@ -135,6 +143,16 @@ class SimHost:
         )
         self.journal[order.attempt_id] = entry
         return self.say(order, ReportKind.ACCEPTED, seq=1), entry
+
+    def _would(self, order: Order) -> HostResult:
+        """What it says it would do now."""
+        if not self.drifts or self.dry_run.plan is None:
+            return self.dry_run
+        draft = Draft.model_validate(self.dry_run.plan)
+        image = RunStep(key=f"image:{self.name}-{len(self.journal)}", title="remove an image", argv=("true",))
+        draft = draft.model_copy(update={"steps": (*draft.steps, image)})
+        self.told.setdefault(order.campaign_id, []).append(tuple(step.key for step in draft.steps))
+        return replace(self.dry_run, plan=draft.model_dump(mode="json"))
 
     def _vitals(self) -> HostResult:
         """How well it says it is; a change that broke it is seen in its containers."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.states import HostState
 from orchestrator.loop.orders import Sending
-from orchestrator.simulate import end_laws, order_laws, outside_laws, stop_laws, turn_laws
+from orchestrator.simulate import clock_laws, end_laws, order_laws, outside_laws, stop_laws, turn_laws
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.hosts import Entry, SimHost
 from orchestrator.simulate.laws import Law, Violation
@@ -58,6 +58,7 @@ class Judge:
                 self.find(turn_laws.on_save(before, after, self._clock()))
                 if not saved.asked:
                     self.find(stop_laws.told_to_stop(before, after))
+                    self.find(clock_laws.on_turn(before, after, self._clock()))
                 self.find(self._started(before, after))
                 if not self.restored:
                     self.find(outside_laws.on_save(before, after, self._told, self.campaigns))
@@ -95,6 +96,7 @@ class Judge:
         known = self.campaigns.get(entry.order.campaign_id)
         # none: the database was put back to before it
         ttl_s = known.policy.order_ttl_s if known is not None else 0.0
+        self.find(order_laws.on_content(host, entry.order))
         self.find(order_laws.on_abort(host, self._told.aborted, ttl_s))
         if known is not None:
             self.find(outside_laws.on_began(known, entry, self._told))

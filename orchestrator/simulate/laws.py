@@ -40,6 +40,10 @@ class Law(Enum):
     RECORD = "I13: nothing is published that is not committed, and every effect has its line in the log"
     CHAIN = "I13: the chain of the log verifies"
     AGREED = "I14: nothing starts before so many others than the author have approved this very plan"
+    CLOCK = "a clock stops when its time is over, and not before"
+    OBJECTS = (
+        "I15: hosts are ordered what their own dry run told and nothing else, and what is protected is named"
+    )
     WINDOW = "no host is ordered outside the windows, nor in a blackout"
     QUORUM = "hosts that share a service its policy keeps apart are never away together"
     LOOK = "nobody is brought back while untouched hosts are asked, nor when all that answered fail too"

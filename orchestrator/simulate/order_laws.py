@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Attempt, Campaign
 from orchestrator.loop.orders import reads_for_gate
-from orchestrator.simulate.hosts import SimHost
+from orchestrator.simulate.hosts import PROTECT, SimHost
 from orchestrator.simulate.laws import SKEW_S, Found, Law, Violation, is_open
+from orchestrator.simulate.schedule import READING
 from tasks.model import Kind, Mode
+from tasks.wire import Order
 
 
 def on_order(campaign: Campaign | None, order_id: str, host: str, epoch: int, mode: Mode) -> Found:
@@ -39,6 +41,16 @@ def on_start(host: SimHost, ordered: Attempt, campaign_id: str, others: Mapping[
         entry = host.journal.get(attempt.id)
         if entry is not None and entry.result is None:
             yield Violation(law=Law.ALONE, detail=f"{ordered.id} was ordered while {attempt.id} is at work")
+
+
+def on_content(host: SimHost, order: Order) -> Found:
+    """Judge what a host is ordered to do, against what it told it would do, and what it must not touch."""
+    if order.mode is not Mode.APPLY or order.procedure == READING or not host.drifts:
+        return
+    if order.approved is None or order.approved not in host.told.get(order.campaign_id, ()):
+        yield Violation(law=Law.OBJECTS, detail=f"{order.attempt_id} is to do {order.approved}")
+    if order.protect != PROTECT:
+        yield Violation(law=Law.OBJECTS, detail=f"{order.attempt_id} protects {order.protect}")
 
 
 def on_abort(host: SimHost, aborted: Mapping[str, datetime], ttl_s: float) -> Found:

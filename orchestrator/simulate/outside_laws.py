@@ -160,6 +160,8 @@ def _passed_before(campaign: Campaign, told: Told, started: Iterable[HostRun]) -
     """Each gate before these hosts has passed for each of them, not longer ago than it is good for."""
     for gate in _gates(campaign, Moment.HOST):
         for run in started:
+            if (campaign.id, gate.name, run.wave, run.host.name) in told.overridden:
+                continue
             asked = told.host_passes.get((campaign.id, gate.name, run.host.name), [])
             now, good_for = run.attempts[-1].ordered_at, timedelta(seconds=gate.every_s)
             if not any(now < at + good_for for at in asked):
@@ -179,6 +181,8 @@ def _passed(
     ended = [run.ended_at for run in campaign.runs if over == run.wave > 0 and run.ended_at is not None]
     since = max(ended, default=None)
     for gate in gates:
+        if (campaign.id, gate.name, wave, "") in told.overridden:
+            continue
         # in the background a pass is good while the next one is waited for
         more_s = gate.timeout_s + PATIENCE_S if gate.at is Moment.BACKGROUND else 0.0
         good_for = timedelta(seconds=gate.every_s + more_s)

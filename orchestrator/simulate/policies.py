@@ -9,6 +9,8 @@ from orchestrator.campaign.gate import Gate, GateKind, Moment
 from orchestrator.campaign.rollout import (
     Approval,
     Budgets,
+    Clock,
+    Clocks,
     FailureKind,
     LabelBudget,
     Quorum,
@@ -54,10 +56,26 @@ def fullest(dice: Dice, policy: RolloutPolicy) -> RolloutPolicy:
     )
 
 
+def timed(dice: Dice, policy: RolloutPolicy) -> RolloutPolicy:
+    """Give the policy with clocks over hosts, progress and the campaign; some are so short that they stop it."""
+    return replace(
+        policy,
+        clocks=Clocks(
+            host=_clock(dice, (None, 8.0, 25.0, 60.0)),
+            progress=_clock(dice, (None, None, 40.0, 90.0)),
+            campaign=_clock(dice, (None, None, 60.0, 150.0)),
+        ),
+    )
+
+
 def pausing(policy: RolloutPolicy) -> RolloutPolicy:
     """Give the policy with rules that pause, whatever they did before."""
     rules = tuple(replace(rule, action=StopAction.PAUSE) for rule in policy.stop_rules)
     return replace(policy, stop_rules=rules)
+
+
+def _clock(dice: Dice, limits: tuple[float | None, ...]) -> Clock:
+    return Clock(stop_s=dice.among(limits), action=dice.among((StopAction.HALT, StopAction.PAUSE)))
 
 
 def _rules(dice: Dice, rules: tuple[StopRule, ...]) -> tuple[StopRule, ...]:

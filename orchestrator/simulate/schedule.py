@@ -9,7 +9,7 @@ from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import RolloutPolicy, StopAction
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.hosts import How
-from orchestrator.simulate.policies import fullest, pausing, richer
+from orchestrator.simulate.policies import fullest, pausing, richer, timed
 from orchestrator.simulate.post import Weather
 from tasks.model import Kind
 
@@ -33,6 +33,8 @@ _MOST = (
     "abort-hard", "undo", "undo", "retry", "sick", "sick", "gone", "gateways", "gateways", "outage", "lapse", "lapse",
     "lapse", "race-quarantine", "race-quarantine", "quarantine-at-work", "quarantine-at-work", "resume", "resume",
 )  # fmt: skip
+#: what goes on top of that in some
+_SELDOM = ("override", "override", "override", "resume", "kill", "clock")
 #: the procedure of campaigns that only read
 READING = "engine.info"
 
@@ -74,7 +76,24 @@ class Schedule:
 
 
 def schedule_of(seed: int) -> Schedule:
-    """Give the schedule of a seed: most have more than the plain one has, and more than the richer one."""
+    """Give the schedule of a seed: most have more than the plain one has; some have clocks and overrides of gates."""
+    full = fullest_schedule(seed)
+    dice = Dice(f"clocks {seed}")
+    if full == plain_schedule(seed) or not dice.chance(0.4):
+        return full
+    what = [dice.among(_SELDOM) for _ in range(dice.among((1, 2, 4)))]
+    return replace(
+        full,
+        campaigns=tuple(
+            replace(item, policy=timed(dice, item.policy)) if item.procedure != READING else item
+            for item in full.campaigns
+        ),
+        events=(*full.events, *((dice.between(2.0, TROUBLE_S), item) for item in what)),
+    )
+
+
+def fullest_schedule(seed: int) -> Schedule:
+    """Give the schedule of a seed without clocks and overridden gates."""
     rich = richer_schedule(seed)
     dice = Dice(f"fullest {seed}")
     if dice.chance(0.4):

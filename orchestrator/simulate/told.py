@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import Target
+from orchestrator.simulate.overrides import Opened
 
 #: a kill switch by what it stops
 Stopped: TypeAlias = tuple[Target, str]
@@ -28,11 +29,15 @@ class Told:
     passes: dict[tuple[str, str, int], list[datetime]] = field(default_factory=dict)
     #: likewise of gates before hosts, by campaign, gate and host
     host_passes: dict[tuple[str, str, str], list[datetime]] = field(default_factory=dict)
+    #: gates a person let pass
+    overridden: set[Opened] = field(default_factory=set)
 
     def forget(self) -> None:
         """The database was put back: nothing of it may be known any more."""
-        for kept in (self.aborted, self.thrown, self.apart, self.agreed, self.passes, self.host_passes):
+        for kept in (self.aborted, self.thrown, self.agreed, self.passes, self.host_passes):
             kept.clear()
+        self.apart.clear()
+        self.overridden.clear()
 
     def stopped_since(self, campaign: Campaign) -> datetime | None:
         """Since when a kill switch holds this campaign."""

@@ -15,7 +15,7 @@ from orchestrator.simulate import laws
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.gatekeeper import Gatekeeper
-from orchestrator.simulate.hosts import How, SimHost, would
+from orchestrator.simulate.hosts import PROTECT, How, SimHost, would
 from orchestrator.simulate.judge import Judge
 from orchestrator.simulate.laws import Law, Violation
 from orchestrator.simulate.memory import MemoryStore
@@ -121,6 +121,7 @@ class World:
             undo_works=works,
             back_lasts=lasts,
             dry_run=would(*shared),
+            drifts=True,
         )
 
     # -- the loop --------------------------------------------------------------------------------------------
@@ -174,6 +175,7 @@ class World:
             params={},
             hosts=tuple(_host(name) for name in names),
             policy=wanted.policy,
+            protect=PROTECT,
             author=AUTHOR,
         )
         if self.schedule.again:

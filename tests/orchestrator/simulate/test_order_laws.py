@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from orchestrator.simulate import order_laws
-from orchestrator.simulate.hosts import How, SimHost
+from orchestrator.simulate.clock import BEGIN
+from orchestrator.simulate.hosts import PROTECT, How, SimHost
 from orchestrator.simulate.laws import Law
-from tasks.model import Mode
-from tests.orchestrator.simulate.test_hosts import begun
+from tasks.model import Mode, Protect
+from tests.orchestrator.simulate.test_hosts import ORDER, begun
 from tests.orchestrator.simulate.test_turn_laws import BEFORE, attempt, started
 from tests.support.campaigns import NOON
 
@@ -36,3 +37,26 @@ def test_an_order_to_a_host_another_campaign_is_at_work_on_is_seen() -> None:
     over = replace(other, ended_at=NOON)
     assert not list(order_laws.on_start(host, late, "c2", {other.id: over}))
     assert list(order_laws.on_start(host, mine, "c2", {other.id: over}))
+
+
+def test_an_order_for_something_the_host_did_not_tell_is_seen() -> None:
+    host = SimHost(
+        name="web-1", machine_id="1", fate=lambda _own: How.OK, undo_works=lambda _own: True, drifts=True
+    )
+    plan = ORDER.model_copy(update={"mode": Mode.PLAN})
+    first = host.take(plan, BEGIN)[0]
+    assert first is not None
+    assert first.result is not None
+    assert first.result.plan is not None
+    keys = tuple(step["key"] for step in first.result.plan["steps"])
+    right = ORDER.model_copy(update={"approved": keys, "protect": PROTECT})
+    assert not list(order_laws.on_content(host, right))
+    for wrong in (None, (), (*keys, "image:other"), keys[:1]):
+        told = order_laws.on_content(host, right.model_copy(update={"approved": wrong}))
+        assert [item.law for item in told] == [Law.OBJECTS]
+    bare = order_laws.on_content(host, right.model_copy(update={"protect": Protect()}))
+    assert [item.law for item in bare] == [Law.OBJECTS]
+    # what it would do after that is something else
+    begun(host, right)
+    host.take(plan, BEGIN)
+    assert len(set(host.told[ORDER.campaign_id])) == 2

@@ -94,6 +94,30 @@ def test_a_wave_that_opens_past_a_gate_is_seen(ago_s: int | None, law: set[Law])
     assert broken(shut, replace(shut, wave=1, wave_started_at=NOON), told) == law
 
 
+@pytest.mark.parametrize(
+    ("at", "law"),
+    [
+        (("g", 1, ""), set()),
+        (("g", 2, ""), {Law.GATES}),
+        (("h", 1, ""), {Law.GATES}),
+        (("g", 1, "web-1"), {Law.GATES}),
+    ],
+)
+def test_what_a_person_let_pass_is_one_gate_of_one_wave(at: tuple[str, int, str], law: set[Law]) -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.WAVE, argv=("true",), every_s=10.0)
+    shut = replace(with_policy(gates=(gate,)), wave=0, waves=1)
+    told = Told(overridden={(shut.id, *at)})
+    assert broken(shut, replace(shut, wave=1, wave_started_at=NOON), told) == law
+
+
+@pytest.mark.parametrize(("host", "law"), [("web-1", set()), ("web-2", {Law.GATES})])
+def test_what_a_person_let_pass_before_a_host_is_for_that_host(host: str, law: set[Law]) -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.HOST, argv=("true",), every_s=10.0)
+    waiting = with_policy(gates=(gate,))
+    told = Told(overridden={(waiting.id, "g", waiting.runs[0].wave, host)})
+    assert broken(waiting, started(waiting), told) == law
+
+
 @pytest.mark.parametrize(("ago_s", "law"), [(3, set()), (6, {Law.GATES})])
 def test_an_answer_of_before_the_end_of_a_wave_proves_nothing_about_it(ago_s: int, law: set[Law]) -> None:
     gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.AFTER_WAVE, argv=("true",), every_s=30.0)

@@ -13,7 +13,7 @@ from orchestrator.cli.main import app
 from orchestrator.simulate import many
 from orchestrator.simulate.laws import Law, Violation
 from orchestrator.simulate.many import Verdict, run_seed, run_seeds
-from orchestrator.simulate.schedule import plain_schedule, richer_schedule, schedule_of
+from orchestrator.simulate.schedule import fullest_schedule, plain_schedule, richer_schedule, schedule_of
 from orchestrator.simulate.world import World
 
 #: seeds of every change, in pieces for workers side by side
@@ -63,7 +63,7 @@ def test_most_schedules_have_more_than_the_plain_one_and_all_else_of_it() -> Non
 
 
 def test_more_than_half_have_the_rarest_things_too_and_all_else_as_before() -> None:
-    pairs = [(richer_schedule(seed), schedule_of(seed)) for seed in range(100)]
+    pairs = [(richer_schedule(seed), fullest_schedule(seed)) for seed in range(100)]
     fullest = [(rich, full) for rich, full in pairs if rich != full]
     assert 40 < len(fullest) < 80
     assert any(full.hasty for _, full in fullest)
@@ -71,6 +71,15 @@ def test_more_than_half_have_the_rarest_things_too_and_all_else_as_before() -> N
         assert full.events[: len(rich.events)] == rich.events
         assert full.fates[: len(rich.fates)] == rich.fates
         assert (full.hosts, full.weather, full.verdicts) == (rich.hosts, rich.weather, rich.verdicts)
+
+
+def test_some_have_clocks_and_overrides_too_and_all_else_as_before() -> None:
+    pairs = [(fullest_schedule(seed), schedule_of(seed)) for seed in range(100)]
+    timed = [(full, last) for full, last in pairs if full != last]
+    assert 20 < len(timed) < 50
+    for full, last in timed:
+        assert last.events[: len(full.events)] == full.events
+        assert (last.hosts, last.weather, last.fates) == (full.hosts, full.weather, full.fates)
 
 
 @pytest.mark.full
