@@ -16,8 +16,9 @@ from orchestrator.campaign.gate import Gate, GateKind, GateState
 from orchestrator.campaign.gates.asking import with_state
 from orchestrator.campaign.gates.needed import BASELINE, PATIENCE_S, gate_deadline
 from orchestrator.campaign.pulse import ENGINE_DOWN_S, WINDOW_S, Pulse, felt
-from orchestrator.campaign.running_set import RunningSaid, changes, some
+from orchestrator.campaign.running_set import RunningSaid, changes
 from orchestrator.campaign.vitals import ENGINE, Vital, bad_news, engine_down, restarts, unknown
+from orchestrator.campaign.wording import names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +164,9 @@ def _running(gate: Gate, run: HostRun, said: RunningSaid) -> News:
     if found is None:
         return News(unsure="its containers were not read before the first wave")
     missing, extra = found
-    new = f"new: {some(extra)}" if extra else ""
+    new = f"new: {names(extra)}" if extra else ""
     if missing:
-        return News(sick="; ".join(filter(None, (f"missing: {some(missing)}", new))))
+        return News(sick="; ".join(filter(None, (f"missing: {names(missing)}", new))))
     return News(sick=new) if gate.warnings else News(note=new)
 
 

@@ -17,8 +17,6 @@ PROCEDURE: Final = "health.running"
 
 #: containers of one host; of one with more the set is not kept
 MOST: Final = 1000
-#: containers named in one answer
-_SHOWN = 5
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]{0,52}", re.ASCII)
@@ -62,12 +60,6 @@ def changes(
     if before is None:
         return None
     return _not_among(before, said.running), _not_among(said.running, before)
-
-
-def some(names: tuple[str, ...]) -> str:
-    """The first of these names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _not_among(these: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:

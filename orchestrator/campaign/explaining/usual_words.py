@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.durations import words
 from orchestrator.campaign.explaining.progress import whole_s
+from orchestrator.campaign.wording import plural
 
 
 def usual_words(campaign: Campaign) -> Iterator[str]:
@@ -18,7 +19,7 @@ def usual_words(campaign: Campaign) -> Iterator[str]:
         yield f"duration: no history yet of {campaign.procedure}"
         return
     pace = usual.host
-    hosts = "1 host" if pace.count == 1 else f"{pace.count} hosts"
+    hosts = plural(pace.count, "host")
     yield (
         f"duration: typical {words(pace.p50_s)}, worst tenth {words(pace.p90_s)} per host (of {hosts} before); "
         f"about {words(whole_s(campaign, pace.p50_s))} in all, {words(whole_s(campaign, pace.p90_s))} at worst, "

@@ -15,11 +15,10 @@ from orchestrator.campaign.limits.disruption import SERVICE, Group, group_words,
 from orchestrator.campaign.limits.quorum import services_of
 from orchestrator.campaign.rollout import Budgets
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, CampaignState
+from orchestrator.campaign.wording import names
 from tasks.model import Kind
 
 _PLANS = frozenset({CampaignState.PLANNING, CampaignState.PLANNED})
-#: hosts and groups named in one line
-_SHOWN = 5
 
 
 class OnConflict(StrEnum):
@@ -46,8 +45,8 @@ class Rival:
     @property
     def text(self) -> str:
         """Who it is, and what both want, in one sentence."""
-        what = [f"hosts {_names(self.hosts)}"] if self.hosts else []
-        what += [f"the budget of {_names(self.groups)}"] if self.groups else []
+        what = [f"hosts {names(self.hosts)}"] if self.hosts else []
+        what += [f"the budget of {names(self.groups)}"] if self.groups else []
         state = self.state or "over, and keeps them"
         return f"campaign {self.campaign} ({self.procedure}, {state}) has to do with {' and '.join(what)} too"
 
@@ -94,9 +93,3 @@ def _groups(keeper: Campaign, runs: Iterable[HostRun]) -> frozenset[Group]:
         found.update(groups_of(budgets, run.host))
         found.update((SERVICE, service) for service in services_of(run, quorum))
     return frozenset(found)
-
-
-def _names(items: Iterable[str]) -> str:
-    listed = list(items)
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(listed[:_SHOWN]) + more

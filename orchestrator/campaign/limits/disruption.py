@@ -19,6 +19,7 @@ from orchestrator.campaign.rollout import Budgets, Quorum, Share
 from orchestrator.campaign.states import HOLDS_SLOT, HostState
 from orchestrator.campaign.surroundings import CALM, Away, Surroundings
 from orchestrator.campaign.waves import resolve
+from orchestrator.campaign.wording import names
 from tasks.model import Host, Kind
 
 #: a label and its value; FLEET stands for all hosts
@@ -186,12 +187,11 @@ def budget_lines(campaign: Campaign, around: Surroundings) -> tuple[str, ...]:
 
 def _line(ledger: Ledger, group: Group, hosts: int) -> str:
     users = sorted(ledger.away[group])
-    shown = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
     name = group_words(group)
     if group == FLEET and ledger.set_for_all:
         name += " (fleet_budget of the control plane)"
     return (
-        f"budget of {name}: {len(users)} of {ledger.limit(group)} hosts that may be away are ({shown}), "
+        f"budget of {name}: {len(users)} of {ledger.limit(group)} hosts that may be away are ({names(users)}), "
         f"so {hosts} wait. It goes on when one of them is well again; what was left to a person "
         "is released with `dockwave hosts release HOST --reason TEXT`, with --budget where nobody but you can "
         "tell that the host is well"

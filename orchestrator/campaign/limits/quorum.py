@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.rollout import Quorum
+from orchestrator.campaign.wording import names
 from tasks.model import Kind
 
 #: services named in a plan, the rest as a number
@@ -64,6 +65,4 @@ def quorum_words(campaign: Campaign) -> Iterator[str]:
 
 
 def _listed(services: Iterable[str], hosts: Mapping[str, int]) -> str:
-    named = [f"{item} on {hosts[item]} hosts" for item in services]
-    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
-    return ", ".join(named[:_SHOWN]) + more
+    return names((f"{item} on {hosts[item]} hosts" for item in services), most=_SHOWN)

@@ -19,15 +19,13 @@ from orchestrator.campaign.events import ControlAnswered
 from orchestrator.campaign.limits.stop_rules import OPERATOR_ROLLBACK
 from orchestrator.campaign.rollout import RolloutPolicy, StopAction
 from orchestrator.campaign.states import HostState
+from orchestrator.campaign.wording import names
 from tasks.result import HostError, Outcome
 
 SHARED_CAUSE_RULE = "shared-cause check"
 
 #: seconds for which a good answer speaks for hosts that fail after it
 FRESH_S = 60.0
-
-#: hosts named in one line
-_SHOWN = 5
 
 
 def open_look(campaign: Campaign) -> Look | None:
@@ -123,7 +121,7 @@ def answered(campaign: Campaign, event: ControlAnswered, now: datetime) -> Campa
 
 def look_words(look: Look) -> str:
     """The look in one sentence."""
-    hosts = _names([item.host for item in look.controls])
+    hosts = names([item.host for item in look.controls])
     match look.found:
         case None:
             return f"untouched hosts ({hosts}) are asked whether they fail too, before {_coming(look.failed)}"
@@ -212,9 +210,4 @@ def _no_reason(summary: str) -> HostError:
 
 
 def _coming(hosts: Sequence[str]) -> str:
-    return f"{_names(hosts)} {'comes' if len(hosts) == 1 else 'come'} back"
-
-
-def _names(hosts: Sequence[str]) -> str:
-    more = f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else ""
-    return ", ".join(hosts[:_SHOWN]) + more
+    return f"{names(hosts)} {'comes' if len(hosts) == 1 else 'come'} back"
