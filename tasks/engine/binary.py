@@ -15,7 +15,7 @@ from tasks.record import Record
 #: a broken program may hang; it gets this long, by the clock of the host
 _PATIENCE = ("timeout", "--kill-after=5", "20")
 #: first engine that can check its configuration without starting
-_CAN_VALIDATE = 23
+CAN_VALIDATE = 23
 _TIMED_OUT = 124
 
 
@@ -44,7 +44,7 @@ def read_binary(host: Connection, *, check: bool) -> Binary:
     version = parse_version(said.stdout.text)
     if not version:
         return Binary(broken=f"`dockerd --version` answered with {_complaint(said)}")
-    if not check or not at_least(version, _CAN_VALIDATE):
+    if not check or not at_least(version, CAN_VALIDATE):
         return Binary(version=version)
     if not host.run(Command(argv=("test", "-e", DAEMON_JSON), timeout_s=30)).ok:
         return Binary(version=version, validated=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tasks.connection import Command, Connection
 from tasks.model import UndoClass
 from tasks.procedure import RunStep, Step, WriteStep
@@ -16,6 +18,14 @@ DROP_INS = tuple(
 )
 #: bytes of one file kept at most; a larger one makes the snapshot incomplete, which refuses
 CAP_BYTES = 256 << 10
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number)
+_JSON_SPACE = " \t\r\n"
 
 
 class ConfigFile(Record):
@@ -46,6 +56,19 @@ def read_files(host: Connection) -> tuple[ConfigFile, ...]:
     argv = ("find", "-L", *SINGLE_FILES, *DROP_INS, "-maxdepth", "1", "-type", "f", "-printf", "%m\\t%p\\0")
     listed = parse_found(host.run(Command(argv=argv, timeout_s=30)).stdout.text)
     return tuple(_read(host, mode, path) for mode, path in listed)
+
+
+def json_fault(files: tuple[ConfigFile, ...]) -> str:
+    """Why daemon.json is no JSON object; "" when it is. Nobody reads on after its first value, as engines before 23."""
+    content = next((file.content for file in files if file.path == DAEMON_JSON and not file.truncated), None)
+    if content is None:
+        return ""
+    text = content.decode(errors="replace").lstrip(_JSON_SPACE)
+    try:
+        value, _ = _JSON.raw_decode(text)
+    except ValueError as error:
+        return str(error) if text else "it is empty"
+    return "" if value is None or isinstance(value, dict) else f"it holds a {type(value).__name__}, no object"
 
 
 def restore_steps(before: tuple[ConfigFile, ...], now: tuple[ConfigFile, ...]) -> tuple[WriteStep, ...]:

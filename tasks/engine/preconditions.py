@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tasks.engine.binary import CAN_VALIDATE
 from tasks.engine.family import Family, conflicting, main_package
-from tasks.engine.files import DAEMON_JSON
+from tasks.engine.files import DAEMON_JSON, json_fault
 from tasks.engine.host_facts import HostFacts
 from tasks.engine.running import at_risk
 from tasks.engine.transaction import pinned, unexpected
@@ -229,9 +230,12 @@ def require_startable(facts: HostFacts) -> None:
             code="E_CONFIG_INVALID" if about_configuration else "E_START_FAILED",
             hint="The engine was not restarted; the one that runs is still the one before.",
         )
-    if facts.binary.config_error:
+    # a release that cannot be asked refuses at least what no engine of its time can read
+    unasked = not at_least(facts.binary.version, CAN_VALIDATE)
+    refused = facts.binary.config_error or (json_fault(facts.files) if unasked else "")
+    if refused:
         raise Refused(
-            f"dockerd {facts.binary.version} refuses {DAEMON_JSON}: {facts.binary.config_error}",
+            f"dockerd {facts.binary.version} refuses {DAEMON_JSON}: {refused}",
             code="E_CONFIG_INVALID",
             hint="Mend the file for this version, then plan again. The engine was not restarted.",
         )

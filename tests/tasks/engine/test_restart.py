@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.engine.binary import Binary
+from tasks.engine.files import DAEMON_JSON, ConfigFile
 from tasks.engine.host_facts import HostFacts
 from tasks.engine.restart import PROCEDURE, RestartParams
 from tasks.engine.start_budget import refuse_if_spent
@@ -32,6 +33,10 @@ def _daemon(facts: HostFacts, **changes: Any) -> HostFacts:
     assert facts.engine.daemon is not None
     engine = facts.engine.model_copy(update={"daemon": facts.engine.daemon.model_copy(update=changes)})
     return facts.model_copy(update={"engine": engine})
+
+
+def _daemon_json(content: bytes) -> ConfigFile:
+    return ConfigFile(path=DAEMON_JSON, mode=0o644, content=content)
 
 
 def _keys(facts: HostFacts, params: RestartParams, before: HostFacts | None = None) -> list[str]:
@@ -149,6 +154,12 @@ def test_a_job_that_ends_meanwhile_is_a_finding_while_others_kept_their_process(
         (CALM.model_copy(update={"starts": (50.0, 10.0)}), "E_START_LIMIT"),
         (CALM.model_copy(update={"free_bytes": {"/var": 1 << 20}}), "E_NO_SPACE"),
         (CALM.model_copy(update={"binary": Binary(version="26.1", config_error="bad")}), "E_CONFIG_INVALID"),
+        (
+            CALM.model_copy(
+                update={"binary": Binary(version="20.10.24"), "files": (_daemon_json(b'{"debug":'),)}
+            ),
+            "E_CONFIG_INVALID",
+        ),
         (CALM.model_copy(update={"binary": Binary(broken="exit 1")}), "E_START_FAILED"),
         (
             CALM.model_copy(
@@ -164,6 +175,13 @@ def test_what_may_not_be_begun_is_refused_with_its_code(facts: HostFacts, code: 
         PROCEDURE.plan(facts, PARAMS, setting())
     assert caught.value.code == code
     assert caught.value.hint
+
+
+def test_a_release_that_checks_its_configuration_itself_is_believed() -> None:
+    # from 23 on an empty file is as good as none
+    binary = Binary(version="26.1.5", validated=True)
+    facts = CALM.model_copy(update={"binary": binary, "files": (_daemon_json(b""),)})
+    assert _keys(facts, PARAMS) == ["daemon-reload", "restart"]
 
 
 def test_stopping_containers_can_be_accepted() -> None:

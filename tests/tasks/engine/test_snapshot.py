@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.connection import Command
 from tasks.engine.binary import parse_version, read_binary
 from tasks.engine.cached import Cache, CachedDeb, cache_step, read_cache
-from tasks.engine.files import ConfigFile, differing, parse_found, read_files, restore_steps
+from tasks.engine.files import (
+    DAEMON_JSON,
+    ConfigFile,
+    differing,
+    json_fault,
+    parse_found,
+    read_files,
+    restore_steps,
+)
 from tasks.engine.host_facts import gather, parse_free, parse_system
 from tasks.fake import Answer, FakeHost
 from tests.tasks.engine.world import OLD, captured, lab_host
@@ -95,6 +104,32 @@ def test_only_a_release_that_can_check_its_configuration_is_asked_to() -> None:
     new = FakeHost(answers=answers)
     assert read_binary(new, check=True).config_error == "unknown directive: graph"
     assert read_binary(FakeHost(answers=answers | {"test": (1, "", "")}), check=True).config_error == ""
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"debug": false}', b"\n{} left over", b"null", b'{"labels": ["a=\xff"]}']
+)
+def test_a_configuration_that_engine_20_10_starts_with_is_left_to_it(content: bytes) -> None:
+    assert json_fault((ConfigFile(path=DAEMON_JSON, mode=0o644, content=content),)) == ""
+    assert json_fault(()) == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b" \n",
+        b"[]",
+        b"1",
+        b'{"debug": false,',
+        b'{"debug": false,}',
+        b"\xef\xbb\xbf{}",
+        b'{"mtu": NaN}',
+        b'{"a": "\t"}',
+    ],
+)
+def test_a_configuration_that_is_no_json_object_is_seen_without_asking_the_engine(content: bytes) -> None:
+    assert json_fault((ConfigFile(path=DAEMON_JSON, mode=0o644, content=content),))
 
 
 def test_the_version_is_read_from_dockers_own_sentence() -> None:
