@@ -39,6 +39,16 @@ def running(host: Host) -> dict[str, tuple[int, str]]:
     return {row.split()[0]: (int(row.split()[1]), row.split()[2]) for row in rows if row}
 
 
+def engine_starts(host: Host) -> list[str]:
+    """When the host's own systemd started its engine, oldest first, since the host was made."""
+    said = host.run(
+        "journalctl", "--quiet", "--unit=docker.service", "--output=json",
+        "--output-fields=JOB_TYPE,JOB_RESULT,MESSAGE", "_PID=1",
+    )  # fmt: skip
+    lines = [json.loads(line) for line in said.splitlines()]
+    return [line["__REALTIME_TIMESTAMP"] for line in lines if str(line["MESSAGE"]).startswith("Started ")]
+
+
 def daemon_json(host: Host) -> bytes:
     """Bytes of the engine's configuration file."""
     return host.run("cat", "/etc/docker/daemon.json").encode()
