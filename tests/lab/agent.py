@@ -8,8 +8,9 @@ import json
 import tarfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from deploy.agent import wheelhouse
@@ -22,8 +23,14 @@ TREE = Path(__file__).resolve().parents[2]
 HOST_PYTHON = "3.13"
 
 
-def inventory(fleet: Fleet, path: Path, *, agents: Sequence[str] = ()) -> Path:
-    """Write an inventory of the fleet in which some hosts have an agent of their own."""
+def inventory(
+    fleet: Fleet,
+    path: Path,
+    *,
+    agents: Sequence[str] = (),
+    labels: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Path:
+    """Write an inventory of the fleet in which some hosts have an agent of their own, or labels."""
     key, known = json.dumps(str(fleet.key)), json.dumps(str(fleet.known_hosts))
     lines = [
         "version: 1",
@@ -34,7 +41,8 @@ def inventory(fleet: Fleet, path: Path, *, agents: Sequence[str] = ()) -> Path:
     ]
     for host in fleet.hosts:
         how = "connect: local" if host.name in agents else f"address: {host.address}"
-        lines.append(f"  {host.name}: {{{how}}}")
+        labelled = json.dumps(dict(labels.get(host.name, {})))
+        lines.append(f"  {host.name}: {{{how}, labels: {labelled}}}")
     path.write_text("\n".join(lines) + "\n")
     return path
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from deploy.lab import apps
@@ -68,7 +69,13 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, names: Sequence[str], *, options: Sequence[str] = ()) -> Iterator[Scene]:
+def scene(
+    folder: Path,
+    names: Sequence[str],
+    *,
+    options: Sequence[str] = (),
+    labels: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Iterator[Scene]:
     """A fresh fleet with running containers and a control plane that is up."""
     fleet = lab.up(names, folder / "lab")
     try:
@@ -76,7 +83,7 @@ def scene(folder: Path, names: Sequence[str], *, options: Sequence[str] = ()) ->
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(populate, hosts.values()))
             before = dict(zip(hosts, pool.map(observed.snapshot, hosts.values()), strict=True))
-        inventory = agent.inventory(fleet, folder / "inventory.yaml")
+        inventory = agent.inventory(fleet, folder / "inventory.yaml", labels=labels)
         with control_plane(folder, inventory, options=options) as plane:
             yield Scene(fleet=fleet, hosts=hosts, plane=plane, before=before)
     finally:
