@@ -168,24 +168,20 @@ def _line(item: dict[str, Any]) -> Line:
 
 
 def _table(lines: Sequence[dict[str, Any]]) -> Any:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
     from rich.text import Text
 
-    from orchestrator.screens.sanitize import plain
+    from orchestrator.screens.table import filled
 
     if not lines:
         return Text("Nobody did anything yet.")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("LINE", "WHEN (UTC)", "WHO", "WHAT", "CAMPAIGN", "HOST", "PLAN", "WHY"):
-        table.add_column(name, overflow="fold")
-    for line in lines:
-        when = datetime.fromisoformat(line["at"])
-        table.add_row(
-            str(line["seq"]),
-            f"{when:%Y-%m-%d %H:%M:%S}",
-            *(plain(line[key]) for key in ("by", "kind", "campaign", "host")),
+    rows = (
+        (
+            line["seq"],
+            f"{datetime.fromisoformat(line['at']):%Y-%m-%d %H:%M:%S}",
+            *(line[key] for key in ("by", "kind", "campaign", "host")),
             line["plan_hash"][:12],
-            plain(line["reason"]),
+            line["reason"],
         )
-    return table
+        for line in lines
+    )
+    return filled(("LINE", "WHEN (UTC)", "WHO", "WHAT", "CAMPAIGN", "HOST", "PLAN", "WHY"), rows)

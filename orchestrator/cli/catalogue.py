@@ -39,31 +39,26 @@ _KINDS = {"RO": "reads only", "CH": "changes, reversible", "DX": "loses data or 
 
 
 def _table(session: Session, views: list[dict[str, Any]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from orchestrator.screens.table import filled
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("NAME", "KIND", "RUNBOOK", "UNDO", "SUMMARY"):
-        table.add_column(column, overflow="fold", no_wrap=column == "NAME")
-    for view in views:
-        table.add_row(view["name"], view["kind"], view["seed"], view["undo"], view["summary"])
+    rows = ([view[key] for key in ("name", "kind", "seed", "undo", "summary")] for view in views)
+    table = filled(("NAME", "KIND", "RUNBOOK", "UNDO", "SUMMARY"), rows)
+    table.columns[0].no_wrap = True
     session.print(table)
     session.print("RO reads only, CH changes and can be undone, DX loses data or history")
 
 
 def _describe(session: Session, view: Mapping[str, Any]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
     from rich.text import Text
+
+    from orchestrator.screens.table import empty
 
     session.print(Text(f"{view['name']}: {view['summary']}", style="bold"))
     session.print(
         f"kind {view['kind']} ({_KINDS[view['kind']]}); undo {view['undo']}; runbook {view['seed']}; "
         f"at most {view['timeout_s']:g} s per host"
     )
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("PARAMETER", "TYPE", "DEFAULT", "MEANING"):
-        table.add_column(column, overflow="fold")
+    table = empty("PARAMETER", "TYPE", "DEFAULT", "MEANING")
     for item in view["parameters"]:
         default = "required" if item["required"] else json.dumps(item["default"])
         table.add_row(item["name"], Text(item["type"]), Text(default), Text(item["description"]))

@@ -33,17 +33,10 @@ def show(
     if output == "json":
         session.data(json.dumps({"settings": rows, "unknown_environment": list(resolved.foreign)}, indent=2))
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from orchestrator.screens.table import filled
 
-    from orchestrator.screens.sanitize import plain
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("SETTING", "VALUE", "SOURCE"):
-        table.add_column(column, overflow="fold")
-    for name, row in rows.items():
-        table.add_row(name, plain(row["value"]), plain(row["source"]))
-    session.print(table)
+    cells = ((name, row["value"], row["source"]) for name, row in rows.items())
+    session.print(filled(("SETTING", "VALUE", "SOURCE"), cells))
     for name in resolved.foreign:
         session.say(f"warning: {name} is set, but there is no such setting")
 

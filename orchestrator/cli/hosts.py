@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.cli import exits
 from orchestrator.cli.session import Session, command
-from orchestrator.screens.sanitize import clean, plain
+from orchestrator.screens.sanitize import clean
 from tasks.errors import BadInput
 
 if TYPE_CHECKING:
@@ -226,31 +226,16 @@ def _print_table(session: Session, table: Table) -> None:
     console.print(table)
 
 
-def _table(*columns: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _rows(table: Table, rows: Iterable[Sequence[str]], make: Callable[[str], Any] = plain) -> Table:
-    for row in rows:
-        table.add_row(*(make(cell) for cell in row))
-    return table
-
-
 def _hosts_table(hosts: Sequence[Host]) -> Table:
-    table = _table("HOST", "REACHED", "BY", "GROUPS", "LABELS")
-    return _rows(
-        table,
-        ((host.name, _endpoint(host), host.queue, ",".join(host.groups), _labels(host)) for host in hosts),
-    )
+    from orchestrator.screens.table import filled
+
+    rows = ((host.name, _endpoint(host), host.queue, ",".join(host.groups), _labels(host)) for host in hosts)
+    return filled(("HOST", "REACHED", "BY", "GROUPS", "LABELS"), rows)
 
 
 def _host_table(host: Host) -> Table:
+    from orchestrator.screens.table import filled
+
     ssh = host.ssh
     rows = [
         ("name", host.name),
@@ -269,10 +254,12 @@ def _host_table(host: Host) -> Table:
             ("identity", ssh.identity or "the gateway's default"),
             ("known hosts", ssh.known_hosts or "the gateway's default"),
         ]
-    return _rows(_table("SETTING", "VALUE"), rows)
+    return filled(("SETTING", "VALUE"), rows)
 
 
 def _checks_table(answers: Sequence[HostCheck]) -> Table:
+    from orchestrator.screens.table import filled
+
     verdicts = {True: "✔ fit", False: "✖ not fit", None: "? unknown"}
     rows = []
     for answer in answers:
@@ -283,7 +270,7 @@ def _checks_table(answers: Sequence[HostCheck]) -> Table:
             )
         verdict = verdicts[False if answer.error and answer.ok is not None else answer.ok]
         rows.append((answer.host, verdict, "; ".join(found)))
-    return _rows(_table("HOST", "STATE", "FOUND"), rows, lambda cell: plain(cell, limit=2000))
+    return filled(("HOST", "STATE", "FOUND"), rows, limit=2000)
 
 
 def _endpoint(host: Host) -> str:

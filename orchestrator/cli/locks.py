@@ -46,17 +46,11 @@ def _runs_out(lock: dict[str, Any], now: datetime) -> str:
 
 
 def _print(session: Session, kept: list[dict[str, Any]], now: datetime) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from orchestrator.screens.table import filled
 
-    from orchestrator.screens.sanitize import plain
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("HOST", "CAMPAIGN", "FOR", "AGE", "RUNS OUT", "ATTEMPT", "EPOCH"):
-        table.add_column(column, overflow="fold")
+    rows = []
     for lock in kept:
         age = max((now - datetime.fromisoformat(lock["since"])).total_seconds(), 0.0)
         cells = (lock["host"], lock["campaign"], lock["reason"], words(float(int(age))), _runs_out(lock, now))
-        more = (lock["attempt"], str(lock["epoch"]))
-        table.add_row(*(plain(cell) for cell in (*cells, *more)))
-    session.print(table)
+        rows.append((*cells, lock["attempt"], lock["epoch"]))
+    session.print(filled(("HOST", "CAMPAIGN", "FOR", "AGE", "RUNS OUT", "ATTEMPT", "EPOCH"), rows))

@@ -84,17 +84,11 @@ def _who(item: dict[str, Any]) -> str:
 
 
 def _print(session: Session, found: list[dict[str, Any]], now: datetime) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from orchestrator.campaign.durations import words
-    from orchestrator.screens.sanitize import plain
+    from orchestrator.screens.table import filled
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("HOST", "BY", "AGE", "SINCE", "REASON"):
-        table.add_column(column, overflow="fold")
+    rows = []
     for item in found:
         age = max((now - datetime.fromisoformat(item["at"])).total_seconds(), 0.0)
-        cells = (item["host"], _who(item), words(float(int(age))), item["at"], item["reason"])
-        table.add_row(*(plain(cell) for cell in cells))
-    session.print(table)
+        rows.append((item["host"], _who(item), words(float(int(age))), item["at"], item["reason"]))
+    session.print(filled(("HOST", "BY", "AGE", "SINCE", "REASON"), rows))

@@ -87,16 +87,9 @@ def _list(session: Session, output: str) -> None:
     if output == "json":
         session.data(json.dumps({"switches": switches}, indent=2, ensure_ascii=True))
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from orchestrator.screens.table import filled
 
-    from orchestrator.screens.sanitize import plain
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("TARGET", "NAME", "BY", "SINCE", "REASON", "RELEASE"):
-        table.add_column(column, overflow="fold")
-    for item in switches:
-        cells = (item[key] for key in ("target", "name", "by", "at", "reason", "release"))
-        table.add_row(*(plain(str(cell)) for cell in cells))
-    session.print(table)
+    keys = ("target", "name", "by", "at", "reason", "release")
+    rows = ([item[key] for key in keys] for item in switches)
+    session.print(filled(("TARGET", "NAME", "BY", "SINCE", "REASON", "RELEASE"), rows))
     session.say(f"Kill switches that hold: {len(switches)}")

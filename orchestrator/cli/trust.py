@@ -125,19 +125,14 @@ def _ask(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _show(session: Session, answers: Sequence[Mapping[str, Any]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from orchestrator.screens.table import filled
 
-    from orchestrator.screens.sanitize import plain
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("HOST", "TYPE", "FINGERPRINT", "KNOWN"):
-        table.add_column(column, overflow="fold")
-    for answer in answers:
-        for key in answer["keys"]:
-            known = "yes" if key["known"] else "no"
-            table.add_row(plain(answer["host"]), plain(key["type"]), plain(key["fingerprint"]), known)
-    session.print(table)
+    rows = (
+        (answer["host"], key["type"], key["fingerprint"], "yes" if key["known"] else "no")
+        for answer in answers
+        for key in answer["keys"]
+    )
+    session.print(filled(("HOST", "TYPE", "FINGERPRINT", "KNOWN"), rows))
     for answer in answers:
         _show_error(session, answer)
 

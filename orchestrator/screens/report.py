@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +18,7 @@ from rich.text import Text
 from orchestrator.campaign.states import HostState
 from orchestrator.screens.glyphs import COUNT_ORDER, HOST_MARKS, campaign_mark
 from orchestrator.screens.sanitize import clean, plain
+from orchestrator.screens.table import empty
 from orchestrator.screens.views import CampaignLine, CampaignView, HostView
 
 #: hosts up to which every host gets a line of its own; more are grouped by what happened to them
@@ -127,9 +127,7 @@ def totals(view: CampaignView, now: datetime) -> Text:
 
 
 def _table(view: CampaignView) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("WAVE", "HOST", "STATE", "RESULT", "TIME"):
-        table.add_column(name, justify="right" if name in {"WAVE", "TIME"} else "left", overflow="fold")
+    table = empty("WAVE", "HOST", "STATE", "RESULT", "TIME", right={"WAVE", "TIME"})
     hosts = [(wave.number, host) for wave in view.waves for host in wave.hosts]
     shorts = {wave.number: wave.short for wave in view.waves}
     if len(hosts) <= LINES:
@@ -217,9 +215,7 @@ def campaigns(lines: Sequence[CampaignLine], now: datetime) -> RenderableType:
     """Campaigns, newest first."""
     if not lines:
         return Text("No campaign yet. `dockwave plan PROCEDURE --on PATTERN -i FILE` makes one.")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("ID", "PROCEDURE", "STATE", "WAVE", "HOSTS", "FAILED", "TIME", "AUTHOR", "CREATED (UTC)"):
-        table.add_column(name, overflow="fold")
+    table = empty("ID", "PROCEDURE", "STATE", "WAVE", "HOSTS", "FAILED", "TIME", "AUTHOR", "CREATED (UTC)")
     for line in lines:
         mark = campaign_mark(line.state)
         table.add_row(
