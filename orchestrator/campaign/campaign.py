@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.campaign.control import Look
 from orchestrator.campaign.gate import GateState, Override
-from orchestrator.campaign.pulse import Pulse
+from orchestrator.campaign.pulse import Pulse, Restarting
 from orchestrator.campaign.rollout import FailureKind, RolloutPolicy, StopAction
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.usual import Usual
@@ -152,6 +152,8 @@ class HostRun:
     error: HostError | None = None
     #: how well it was before the first wave; None = it was not read
     vitals: tuple[Vital, ...] | None = None
+    #: its containers that were restarting then
+    restarting: tuple[Restarting, ...] = ()
     #: the containers that ran before the first wave (campaign.running_set); None = it was not read
     running: tuple[str, ...] | None = None
     #: what is remembered from reading to reading; None = it was not read

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from orchestrator.campaign.gate import Verdict
-from orchestrator.campaign.pulse import Restarted
+from orchestrator.campaign.pulse import Restarted, Restarting
 from orchestrator.campaign.running_set import RunningSaid
 from orchestrator.campaign.vitals import Vital
 from tasks.result import HostResult
@@ -112,6 +112,8 @@ class HostRead:
     running: RunningSaid | None = None
     #: containers that were restarted; None = it did not tell
     restarted: tuple[Restarted, ...] | None = None
+    #: those of them that were restarted lately, as far as it tells
+    restarting: tuple[Restarting, ...] = ()
     #: why nothing is known; "" when something is
     problem: str = ""
 

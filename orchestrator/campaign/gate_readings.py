@@ -15,7 +15,7 @@ from orchestrator.campaign.events import HostRead
 from orchestrator.campaign.gate import Gate, GateKind, GateState
 from orchestrator.campaign.gates.asking import with_state
 from orchestrator.campaign.gates.needed import BASELINE, PATIENCE_S, gate_deadline
-from orchestrator.campaign.pulse import ENGINE_DOWN_S, WINDOW_S, Pulse, felt
+from orchestrator.campaign.pulse import ENGINE_DOWN_S, WINDOW_S, Pulse, felt, still_restarting
 from orchestrator.campaign.running_set import RunningSaid, changes
 from orchestrator.campaign.vitals import ENGINE, Vital, bad_news, engine_down, restarts, unknown
 from orchestrator.campaign.wording import names
@@ -122,7 +122,7 @@ def _take(question: _Question, run: HostRun, event: HostRead, now: datetime) -> 
         return after
     if event.running is not None:
         return replace(after, running=event.running.running)
-    return replace(after, vitals=event.vitals)
+    return replace(after, vitals=event.vitals, restarting=event.restarting)
 
 
 def _told(gate: Gate, event: HostRead) -> bool:
@@ -136,7 +136,8 @@ def _pulse(gate: Gate, run: HostRun, event: HostRead, now: datetime) -> Pulse | 
     # as long as the next question may take to be answered, readings follow each other
     patience_s = max(WINDOW_S, gate.every_s + gate.timeout_s + PATIENCE_S)
     down = engine_down(event.vitals)
-    return felt(run.pulse, event.restarted, down=down, now=now, patience_s=patience_s)
+    apart = frozenset(item.container for item in run.restarting)
+    return felt(run.pulse, event.restarted, down=down, now=now, patience_s=patience_s, apart=apart)
 
 
 def news(gate: Gate, run: HostRun, event: HostRead, now: datetime) -> News:
@@ -145,17 +146,26 @@ def news(gate: Gate, run: HostRun, event: HostRead, now: datetime) -> News:
         return News(unsure=event.problem or "it did not tell what was asked")
     if event.running is not None:
         return _running(gate, run, event.running)
-    before = run.vitals if gate.kind is GateKind.DELTA else None
-    vitals = (*event.vitals, *(() if run.pulse is None else restarts(run.pulse, now)))
-    down_s = run.pulse.down_s if run.pulse is not None else 0.0
+    pulse = run.pulse or Pulse()
+    before, restarting = (run.vitals, run.restarting) if gate.kind is GateKind.DELTA else (None, ())
+    vitals = (*event.vitals, *restarts(pulse, now, restarting))
+    down_s = pulse.down_s
+    note = _as_before(still_restarting(pulse, now, restarting))
     young = engine_down(event.vitals) is True and down_s < ENGINE_DOWN_S
     bad = _bad(vitals, before, gate, leave_out=ENGINE if young else frozenset())
     if bad:
-        return News(sick=bad)
+        return News(sick="; ".join(filter(None, (bad, note))))
     if young and (away := _bad(vitals, before, gate)):
         limit = words(ENGINE_DOWN_S)
         return News(brief=f"{away} for {down_s:.0f}s so far, tolerated for {limit}")
-    return News(unsure=", ".join(unknown(event.vitals, before)))
+    return News(unsure=", ".join(unknown(event.vitals, before)), note=note)
+
+
+def _as_before(containers: tuple[str, ...]) -> str:
+    """Of which containers restarts are no news."""
+    if not containers:
+        return ""
+    return f"{names(containers)} {'was' if len(containers) == 1 else 'were'} restarting before"
 
 
 def _running(gate: Gate, run: HostRun, said: RunningSaid) -> News:

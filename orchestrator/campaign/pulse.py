@@ -1,12 +1,13 @@
 """What several readings of one host say together: restarts of its containers, and since when its engine is down.
 
 The runbook's figures (8.3): more than 3 restarts in 5 minutes are a warning, more than 10 critical; an engine that has
-not answered for 30 seconds is down. One reading tells neither.
+not answered for 30 seconds is down. One reading tells neither; it does tell which containers were restarting already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,12 +35,24 @@ class Restarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restarting:
+    """A container that was restarting when one reading saw it: its last start was within the window."""
+
+    container: str
+    name: str
+    #: so often it had been restarted: in the window of that reading it was not more
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bout:
     """Restarts between two readings."""
 
     since: datetime
     at: datetime
     restarts: int
+    #: those of them of each container that is counted apart
+    apart: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +76,20 @@ class Pulse:
         return (self.down_until - self.down_since).total_seconds()
 
 
-def restarts_between(before: Iterable[Restarted], now: Iterable[Restarted]) -> int:
-    """Restarts from one reading to the next; a container made or started anew counts from zero."""
+def restarts_between(before: Iterable[Restarted], now: Iterable[Restarted]) -> dict[str, int]:
+    """Restarts of each container from one reading to the next; one made or started anew counts from zero."""
     known = {item.container: item for item in before}
-    total = 0
+    found: dict[str, int] = {}
     for item in now:
         old = known.get(item.container)
         if old is None:
-            total += item.count
+            again = item.count
         elif item.started_at != old.started_at:
-            total += item.count - old.count if item.count > old.count else item.count
-    return total
+            again = item.count - old.count if item.count > old.count else item.count
+        else:
+            continue
+        found[item.container] = found.get(item.container, 0) + again
+    return found
 
 
 def felt(
@@ -83,10 +99,14 @@ def felt(
     down: bool | None,
     now: datetime,
     patience_s: float,
+    apart: Collection[str] = (),
 ) -> Pulse:
-    """What is remembered after a reading; None = it did not tell. Longer apart, readings do not follow each other."""
+    """What is remembered after a reading; None = it did not tell. Longer apart, readings do not follow each other.
+
+    Restarts of the containers in `apart` can be told from the others' later.
+    """
     old = pulse or Pulse()
-    after = old if restarted is None else _counted(old, restarted, now)
+    after = old if restarted is None else _counted(old, restarted, now, apart)
     if down is None:
         return after
     if not down:
@@ -95,27 +115,56 @@ def felt(
     return replace(after, down_since=old.down_since if follows else now, down_until=now)
 
 
-def restarts_lately(pulse: Pulse, now: datetime) -> float | None:
-    """Restarts in the window that ends now; of a bout, its part within. None = one reading."""
+def restarts_lately(pulse: Pulse, now: datetime, before: Iterable[Restarting] = ()) -> float | None:
+    """Restarts in the window that ends now; of a bout, its part within. None = one reading.
+
+    Those of a container that was restarting `before` count only above what may have been as many then.
+    """
     if pulse.at is None or not pulse.bouts:
         return None
     begin = now - timedelta(seconds=WINDOW_S)
-    return round(sum(_part(bout, begin) for bout in pulse.bouts), 6)
+    count = sum(bout.restarts * _part(bout, begin) for bout in pulse.bouts)
+    apart = _apart(pulse, begin)
+    as_before = sum(min(apart.get(item.container, 0.0), item.count) for item in before)
+    return max(round(count - as_before, 6), 0.0)
+
+
+def still_restarting(pulse: Pulse, now: datetime, before: Iterable[Restarting]) -> tuple[str, ...]:
+    """The names of those that were restarting before and were restarted lately too."""
+    apart = _apart(pulse, now - timedelta(seconds=WINDOW_S))
+    return tuple(item.name for item in before if apart.get(item.container))
+
+
+def _apart(pulse: Pulse, begin: datetime) -> dict[str, float]:
+    """Restarts from this instant on of each container that is counted apart."""
+    found: dict[str, float] = {}
+    for bout in pulse.bouts:
+        part = _part(bout, begin)
+        for container, restarts in bout.apart:
+            found[container] = found.get(container, 0.0) + restarts * part
+    return found
 
 
 def _part(bout: Bout, begin: datetime) -> float:
+    """How much of a bout lies after this instant, as a part of one."""
     if bout.at <= begin:
         return 0.0
     if bout.since >= begin or bout.at <= bout.since:
-        return float(bout.restarts)
-    return bout.restarts * ((bout.at - begin) / (bout.at - bout.since))
+        return 1.0
+    return (bout.at - begin) / (bout.at - bout.since)
 
 
-def _counted(old: Pulse, restarted: tuple[Restarted, ...], now: datetime) -> Pulse:
+def _counted(old: Pulse, restarted: tuple[Restarted, ...], now: datetime, apart: Collection[str]) -> Pulse:
     if old.at is None:
         return replace(old, at=now, counts=restarted)
     begin = now - timedelta(seconds=WINDOW_S)
-    new = Bout(since=old.at, at=now, restarts=restarts_between(old.counts, restarted))
+    each = restarts_between(old.counts, restarted)
+    new = Bout(
+        since=old.at,
+        at=now,
+        restarts=sum(each.values()),
+        apart=tuple((name, count) for name, count in each.items() if name in apart and count),
+    )
     kept = [bout for bout in old.bouts if bout.at > begin and bout.restarts]
     return replace(old, at=now, counts=restarted, bouts=_few([*kept, new]))
 
@@ -124,5 +173,12 @@ def _few(bouts: list[Bout]) -> tuple[Bout, ...]:
     """So many as are kept: the two oldest become one."""
     while len(bouts) > _BOUTS:
         first, second, *rest = bouts
-        bouts = [Bout(since=first.since, at=second.at, restarts=first.restarts + second.restarts), *rest]
+        apart = Counter(dict(first.apart)) + Counter(dict(second.apart))
+        one = Bout(
+            since=first.since,
+            at=second.at,
+            restarts=first.restarts + second.restarts,
+            apart=tuple(apart.items()),
+        )
+        bouts = [one, *rest]
     return tuple(bouts)

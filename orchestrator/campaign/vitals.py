@@ -12,7 +12,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from orchestrator.campaign.pulse import RESTARTS_CRIT, RESTARTS_WARN, Pulse, Restarted, restarts_lately
+from orchestrator.campaign.pulse import (
+    RESTARTS_CRIT,
+    RESTARTS_WARN,
+    WINDOW_S,
+    Pulse,
+    Restarted,
+    Restarting,
+    restarts_lately,
+)
 from tasks.result import HostResult, Outcome
 
 #: procedure that reads a host, and those of its checks that tell of trouble (the runbook's alerts)
@@ -25,8 +33,10 @@ ENGINE: Final = frozenset({"service", "daemon"})
 RESTARTS: Final = "restarts"
 
 _CONTAINER = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
-#: restarted containers taken from one reading
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
+#: restarted containers taken from one reading, and how many of them are remembered as restarting then
 _MOST = 1000
+_MOST_RESTARTING = 100
 
 #: points by which a disk that was full before may fill further before that is a change for the worse
 _GROWTH: Final[Mapping[str, float]] = {"disk": 5.0}
@@ -111,9 +121,12 @@ def engine_down(vitals: Iterable[Vital]) -> bool | None:
     return None if Level.UNKNOWN in levels or not levels else False
 
 
-def restarts(pulse: Pulse, now: datetime) -> tuple[Vital, ...]:
-    """How often containers were restarted lately, judged by the runbook; () after one reading."""
-    count = restarts_lately(pulse, now)
+def restarts(pulse: Pulse, now: datetime, before: Iterable[Restarting] = ()) -> tuple[Vital, ...]:
+    """How often containers were restarted lately, judged by the runbook; () after one reading.
+
+    Those that were restarting `before` are judged by their change.
+    """
+    count = restarts_lately(pulse, now, before)
     if count is None:
         return ()
     level = Level.CRITICAL if count > RESTARTS_CRIT else Level.WARNING if count > RESTARTS_WARN else Level.OK
@@ -127,6 +140,25 @@ def restarted_of(result: HostResult) -> tuple[Restarted, ...] | None:
         return None
     found = tuple(_restarted(item) for item in told[:_MOST])
     return None if None in found else tuple(item for item in found if item is not None)
+
+
+def restarting_of(result: HostResult) -> tuple[Restarting, ...]:
+    """Containers this reading says were restarted within the window, or are about to be; () when it does not tell."""
+    if restarted_of(result) is None:
+        return ()
+    told = (_restarting(item) for item in result.data["restarts"][:_MOST])
+    found = {item.container: item for item in told if item is not None}
+    return tuple(found.values())[:_MOST_RESTARTING]
+
+
+def _restarting(item: Mapping[str, Any]) -> Restarting | None:
+    known, ago, name = _restarted(item), _number(item.get("started_ago_s")), item.get("name")
+    if known is None or ago is None or not 0 <= ago <= WINDOW_S:
+        return None
+    named = isinstance(name, str) and _NAME.fullmatch(name)
+    return Restarting(
+        container=known.container, name=str(name) if named else known.container, count=known.count
+    )
 
 
 def _restarted(item: Any) -> Restarted | None:

@@ -19,7 +19,7 @@ from orchestrator.campaign.events import (
     StopHeard,
 )
 from orchestrator.campaign.running_set import running_of
-from orchestrator.campaign.vitals import restarted_of, vitals_of
+from orchestrator.campaign.vitals import restarted_of, restarting_of, vitals_of
 from orchestrator.loop.orders import PLANNING_ATTEMPT, look_epoch, reads_for_gate
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
@@ -108,9 +108,14 @@ def reading_of(report: Report) -> Event | Ignored:
         running, problem = running_of(result)
         return HostRead(host=report.host, number=report.epoch, running=running, problem=problem)
     vitals, problem = vitals_of(result)
-    restarted = None if problem else restarted_of(result)
+    if problem:
+        return HostRead(host=report.host, number=report.epoch, problem=problem)
     return HostRead(
-        host=report.host, number=report.epoch, vitals=vitals, restarted=restarted, problem=problem
+        host=report.host,
+        number=report.epoch,
+        vitals=vitals,
+        restarted=restarted_of(result),
+        restarting=restarting_of(result),
     )
 
 

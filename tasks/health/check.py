@@ -7,10 +7,11 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.connection import Connection
+from tasks.disk.objects import instant
 from tasks.errors import BadInput
 from tasks.health.checks import Check, CheckName, Level
 from tasks.health.judgement import Limits, judge, worst
-from tasks.health.readings import HealthFacts, Readings
+from tasks.health.readings import BUDGET_S, HealthFacts, Readings, Seen
 from tasks.model import Kind, UndoClass
 from tasks.procedure import Params, Setting, Spec, Verdict
 from tasks.read_only import ReadOnly
@@ -120,9 +121,28 @@ def _restarts(facts: HealthFacts) -> list[dict[str, Any]] | None:
         key=lambda item: (-(item.restarts or 0), item.id),
     )
     return [
-        {"id": item.id, "name": item.name, "count": item.restarts, "started_at": item.started_at}
+        {
+            "id": item.id,
+            "name": item.name,
+            "count": item.restarts,
+            "started_at": item.started_at,
+            "started_ago_s": started_ago_s(item, facts.clock_s),
+        }
         for item in again[:MOST_RESTARTS]
     ]
+
+
+def started_ago_s(seen: Seen, clock_s: float | None) -> float | None:
+    """Seconds since a container's last start, by the clock of its host; 0 while it waits to be started again.
+
+    The clock is read before containers are: one may have been started a moment after it. None = nobody knows.
+    """
+    if seen.state == "restarting":
+        return 0.0
+    started = instant(seen.started_at)
+    if clock_s is None or started is None or clock_s - started < -BUDGET_S:
+        return None
+    return round(max(clock_s - started, 0.0), 1)
 
 
 def _said(check: Check) -> str:

@@ -66,6 +66,8 @@ class HealthFacts(Facts):
     daemon_since_s: float | None = None
     #: host's clock minus the worker's, seconds
     skew_s: float | None = None
+    #: the host's clock, Unix seconds, before its containers were looked at
+    clock_s: float | None = None
     #: name of the reading -> stable code and sentence
     problems: dict[str, tuple[str, str]] = Field(default_factory=dict)
 
@@ -108,6 +110,7 @@ class Readings:
             config_changed_s=self._config_changed(),
             daemon_since_s=since,
             skew_s=skew,
+            clock_s=now,
             problems=self._problems,
         )
 

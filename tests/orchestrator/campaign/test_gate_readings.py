@@ -10,8 +10,9 @@ from orchestrator.campaign.actions import AskGate
 from orchestrator.campaign.events import HostRead
 from orchestrator.campaign.gate import GateKind, Moment
 from orchestrator.campaign.gates.needed import BASELINE
+from orchestrator.campaign.gates.words import gate_lines
 from orchestrator.campaign.observe import observe, observe_readings
-from orchestrator.campaign.pulse import Restarted
+from orchestrator.campaign.pulse import Restarted, Restarting
 from orchestrator.campaign.states import CampaignState
 from tests.orchestrator.campaign.gates.test_hosts import asked, gated, say, vitals
 from tests.orchestrator.campaign.worlds import World
@@ -24,12 +25,21 @@ DOWN: dict[str, Any] = {
 }
 
 
-def tell(world: World, wave: int, count: int, started_at: str = "t0", container: str = "a" * 12) -> None:
-    """All hosts that are asked are well, and say how often one container was restarted."""
+def tell(
+    world: World,
+    wave: int,
+    count: int,
+    started_at: str = "t0",
+    container: str = "a" * 12,
+    *,
+    lately: bool = False,
+) -> None:
+    """All hosts that are asked are well, and say how often one container was restarted, and perhaps that it loops."""
     state = asked(world, wave)
     again = (Restarted(container=container, count=count, started_at=started_at),) if count else ()
+    loop = (Restarting(container=container, name="web", count=count),) if lately else ()
     for name in state.waiting:
-        world.see(HostRead(host=name, number=state.number, vitals=vitals(), restarted=again))
+        world.see(HostRead(host=name, number=state.number, vitals=vitals(), restarted=again, restarting=loop))
     world.run()
 
 
@@ -110,6 +120,60 @@ def test_a_container_made_anew_counts_from_zero() -> None:
     world.run(seconds=60)
     tell(world, 1, 10, container="b" * 12)
     assert world.ordered() == ["h1"], "ten, and not thirty less"
+
+
+def looping(count: int, *, lately: bool = True, **more: Any) -> World:
+    """A campaign whose only host had a container restarted so often before, and was changed; it is being read."""
+    world = gated(GateKind.DELTA, Moment.AFTER_WAVE, count=1, **more)
+    world.run()
+    tell(world, BASELINE, count, lately=lately)
+    world.run(seconds=60)
+    world.change("h1")
+    assert asked(world, 1).waiting == ("h1",)
+    return world
+
+
+def test_delta_does_not_blame_the_campaign_for_a_container_that_was_restarting_before() -> None:
+    world = looping(40)
+    tell(world, 1, 20, started_at="t1", lately=True)
+    assert world.state() is CampaignState.COMPLETE
+    (line,) = [line for line in gate_lines(world.campaign, world.now) if "wave 1" in line]
+    assert line.endswith("hosts that are well: 1; h1: web was restarting before")
+
+
+def test_delta_counts_what_a_container_does_more_than_before() -> None:
+    world = looping(4)
+    tell(world, 1, 19, started_at="t1", lately=True)
+    assert world.state() is CampaignState.HALTED
+    assert world.campaign.stops[-1].observed == (
+        "1 of 1 hosts: h1: restarts CRITICAL (11); web was restarting before"
+    )
+
+
+@pytest.mark.parametrize("container", ["a" * 12, "b" * 12])
+def test_delta_counts_a_container_that_began_to_restart_after_the_first_reading_as_ever(
+    container: str,
+) -> None:
+    world = looping(40, lately=container != "a" * 12)
+    tell(world, 1, 51, started_at="t1", container=container, lately=True)
+    assert world.state() is CampaignState.HALTED
+    count = 11 if container == "a" * 12 else 51
+    assert world.campaign.stops[-1].observed == f"1 of 1 hosts: h1: restarts CRITICAL ({count})"
+
+
+def test_delta_judges_restarts_as_they_are_where_a_worker_does_not_tell_since_when() -> None:
+    world = looping(40, lately=False)
+    tell(world, 1, 51, started_at="t1")
+    assert world.state() is CampaignState.HALTED
+
+
+def test_health_judges_every_restart_whatever_was_before() -> None:
+    world = gated(GateKind.HEALTH, Moment.WAVE, count=1, passes=2)
+    world.run()
+    tell(world, 1, 40, lately=True)
+    world.run(seconds=60)
+    tell(world, 1, 60, started_at="t1", lately=True)
+    assert world.state() is CampaignState.HALTED
 
 
 def test_readings_of_one_turn_are_taken_in_together_as_one_by_one() -> None:

@@ -8,13 +8,14 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment, Verdict
 from orchestrator.campaign.states import FINAL_CAMPAIGN
-from orchestrator.campaign.vitals import CHECKS, Level, vitals_of
+from orchestrator.campaign.vitals import CHECKS, Level, restarted_of, restarting_of, vitals_of
 from orchestrator.loop.orders import reads_for_gate
 from orchestrator.store.store import Store
 from tasks.model import Mode
 from tasks.result import HostResult, Outcome
 from tests.support.control import Control
 from tests.support.hosts import ScriptedHosts, healthy
+from tests.tasks.disk.world import NOW, engine_with, running
 from tests.tasks.health.test_health import check, make_host
 
 TWO = ("web-1", "web-2")
@@ -33,6 +34,14 @@ def test_what_the_real_health_check_says_is_understood() -> None:
     found, problem = vitals_of(HostResult(outcome=Outcome.OK, data=verdict.data))
     assert problem == ""
     assert {item.check: item.level for item in found} == dict.fromkeys(CHECKS, Level.OK)
+
+
+def test_what_the_real_health_check_says_of_restarts_is_understood() -> None:
+    loop, calm = running("loop", restarts=7, created_s=NOW - 60), running("calm", restarts=2, created_s=0.0)
+    verdict = check(make_host(engine_with(loop, calm), date=f"{NOW}\n"), include=list(CHECKS))
+    result = HostResult(outcome=Outcome.OK, data=verdict.data)
+    assert [item.count for item in restarted_of(result) or ()] == [7, 2]
+    assert [(item.name, item.count) for item in restarting_of(result)] == [("loop", 7)]
 
 
 def test_hosts_are_read_before_and_after_their_change_and_each_answer_is_logged_once(store: Store) -> None:

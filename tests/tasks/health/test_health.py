@@ -14,15 +14,16 @@ from tasks.connection import Command
 from tasks.errors import BadInput, DeadlineExceeded, EngineError, Unreachable
 from tasks.fake import Answer, FakeHost
 from tasks.fake_engine import FakeEngine
-from tasks.health.check import PROCEDURE, HealthParams
+from tasks.health.check import PROCEDURE, HealthParams, started_ago_s
 from tasks.health.checks import Check, CheckName, Level
 from tasks.health.judgement import worst
-from tasks.health.readings import HealthFacts, Readings, clock_skew, parse_binary_version, parse_seen
+from tasks.health.readings import HealthFacts, Readings, Seen, clock_skew, parse_binary_version, parse_seen
 from tasks.model import Kind
 from tasks.procedure import Verdict
 from tests.tasks.disk.world import (
     ACTIVE_UNITS,
     ASLEEP_UNITS,
+    NOW,
     container,
     df,
     engine_with,
@@ -358,6 +359,49 @@ def test_containers_that_were_restarted_are_told_the_worst_first() -> None:
     told = check(make_host(engine)).data["restarts"]
     assert [(item["name"], item["count"]) for item in told] == [("c", 7), ("a", 2)]
     assert all(item["started_at"] and len(item["id"]) >= 12 for item in told)
+
+
+#: the host's clock
+CLOCK = f"{NOW:.3f}\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "age_s", "date", "ago_s"),
+    [
+        ("running", 42.0, CLOCK, 42.0),
+        ("running", 4000.0, CLOCK, 4000.0),
+        ("exited", 42.0, CLOCK, 42.0),
+        ("restarting", 4000.0, CLOCK, 0.0),
+        ("restarting", 4000.0, "no idea\n", 0.0),
+        ("running", -9.0, CLOCK, 0.0),
+        ("running", -11.0, CLOCK, None),
+        ("running", 42.0, "no idea\n", None),
+        ("running", 42.0, hang, None),
+        ("created", 42.0, CLOCK, None),
+    ],
+)
+def test_the_last_start_of_a_restarted_container_is_told_by_its_hosts_own_clock(
+    state: str, age_s: float, date: Answer, ago_s: float | None
+) -> None:
+    engine = engine_with(container("web", restarts=3, state=state, created_s=NOW - age_s))
+    (told,) = check(make_host(engine, date=date), include="restarting").data["restarts"]
+    assert told["started_ago_s"] == ago_s
+
+
+@pytest.mark.parametrize(
+    ("text", "ago_s"),
+    [
+        ("2033-05-18T03:33:10Z", 10.0),
+        ("2033-05-18T03:33:10.123456789Z", 9.9),
+        ("2033-05-18T05:33:10.5+02:00", 9.5),
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_start_is_read_as_engines_write_it(text: str, ago_s: float | None) -> None:
+    seen = Seen(id="a" * 64, name="web", state="running", restarts=1, started_at=text)
+    assert started_ago_s(seen, NOW) == ago_s
 
 
 def test_restarts_that_could_not_all_be_counted_are_not_told() -> None:
