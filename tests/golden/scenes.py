@@ -6,20 +6,15 @@ from collections.abc import Callable, Mapping
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
-from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
+from orchestrator.campaign.states import HostState
 from orchestrator.store.store import Store
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed
 
 FIVE = tuple(f"web-{number}" for number in range(1, 6))
 
 #: plays a campaign to its end: begins it by `begin(policy…)`, which notes how it was planned
 Scene = Callable[[Control, Callable[..., str]], None]
-
-
-def over(campaign: Campaign) -> bool:
-    """Whether it has ended."""
-    return campaign.state in FINAL_CAMPAIGN
 
 
 def _host(name: str, state: HostState) -> Callable[[Campaign], bool]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import RolloutPolicy
-from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
+from orchestrator.campaign.states import CampaignState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.plane import ControlPlane
 from orchestrator.settings.channels import Channel
@@ -25,7 +25,9 @@ from orchestrator.store.errors import Deposed, StoreUnusable
 from tasks.model import Kind, Mode
 from tasks.wire import Order
 from tests.support.campaigns import plain_host
+from tests.support.control import over
 from tests.support.hosts import ScriptedHosts, failed
+from tests.support.patience import eventually
 from tests.support.postgres import running_postgres
 from tests.support.redis import RedisServer
 from tests.support.worker import working
@@ -59,7 +61,7 @@ def plane(database: str, redis_server: RedisServer) -> Iterator[ControlPlane]:
 
 
 def _apply(plane: ControlPlane, names: tuple[str, ...] = NAMES, policy: RolloutPolicy = POLICY) -> str:
-    _eventually(lambda: plane.lead.held)
+    eventually(lambda: plane.lead.held)
     hosts = tuple(plain_host(name) for name in names)
     own = plane.service.plan(
         NewPlan(procedure="engine.restart", params={}, hosts=hosts, policy=policy, author="tester")
@@ -70,14 +72,7 @@ def _apply(plane: ControlPlane, names: tuple[str, ...] = NAMES, policy: RolloutP
 
 
 def _end(plane: ControlPlane, own: str, seconds: float = 60) -> Campaign:
-    return plane.service.wait_for(own, lambda campaign: campaign.state in FINAL_CAMPAIGN, seconds)
-
-
-def _eventually(test: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
+    return plane.service.wait_for(own, over, seconds)
 
 
 class SlowHosts(ScriptedHosts):
@@ -160,7 +155,7 @@ def test_an_orchestrator_killed_in_mid_wave_is_followed_at_once_by_the_next(
         last = ControlPlane(database_url=database, broker_url=redis_server.url)
         last.start()
         try:
-            _eventually(lambda: last.lead.held, 5)
+            eventually(lambda: last.lead.held, 5)
             hosts.go.set()
             assert _states(_end(last, own)) == EXPECTED
             assert set(hosts.effects.values()) == {1}
@@ -278,12 +273,12 @@ def test_a_watcher_is_woken_by_each_line_of_the_log(redis_server: RedisServer, p
 def test_the_status_tells_who_leads_and_whether_the_broker_answers(
     redis_server: RedisServer, plane: ControlPlane
 ) -> None:
-    _eventually(lambda: bool(plane.service.status()["reports"]))
+    eventually(lambda: bool(plane.service.status()["reports"]))
     status = plane.service.status()
     assert status["leading"] is True
     assert status["broker"]["up"] is True
     redis_server.stop()
-    _eventually(lambda: not plane.service.status()["reports"])
+    eventually(lambda: not plane.service.status()["reports"])
     redis_server.start()
 
 
@@ -307,10 +302,10 @@ def test_people_are_told_of_a_campaign_after_a_restart_too(
         wanted.touch()
         plane = ControlPlane(database_url=database, broker_url=redis_server.url, channels=[channel])
         plane.start()
-        _eventually(lambda: got.exists() and len(got.read_text().splitlines()) == 2, 40)
+        eventually(lambda: got.exists() and len(got.read_text().splitlines()) == 2, 40)
         said = [json.loads(line) for line in got.read_text().splitlines()]
         assert {(item["campaign"], item["event"]) for item in said} == {(own, "started"), (own, "finished")}
-        _eventually(
+        eventually(
             lambda: [line.kind for line in plane.service.events(own, 0)].count("notified") == 2,
         )
     finally:

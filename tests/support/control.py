@@ -13,6 +13,7 @@ from orchestrator.campaign.gate import Gate
 from orchestrator.campaign.occasion import Notify
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Budgets
+from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.gate_questions import GateQuestion
 from orchestrator.loop.inbox import Delivery, Item
@@ -59,6 +60,11 @@ class Outbox:
     def clear(self) -> None:
         """Lose what waits."""
         self.waiting.clear()
+
+
+def over(campaign: Campaign) -> bool:
+    """Whether it has ended."""
+    return campaign.state in FINAL_CAMPAIGN
 
 
 class Control:

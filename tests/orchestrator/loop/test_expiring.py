@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import PauseAsked
 from orchestrator.campaign.lease import LEASE_FOR_S
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Budgets, LabelBudget, Share
-from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
+from orchestrator.campaign.states import CampaignState
 from orchestrator.loop import expiring
 from orchestrator.loop.planning import NewPlan
 from orchestrator.simulate.memory import MemoryStore
@@ -24,16 +23,12 @@ from orchestrator.store.store import Store
 from tasks.model import Kind, Mode
 from tasks.wire import Order, ReportKind
 from tests.support.campaigns import NOON, plain_host
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, ok, report
 
 ONE_A_RACK = Budgets(labels=(LabelBudget(label="rack", most=Share(value=1)),))
 #: of engine.restart
 TIMEOUT_S = 180.0
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 def _apply(control: Control, *names: str) -> str:
@@ -53,7 +48,7 @@ def _given_up(store: Store) -> tuple[Control, str]:
     """A control plane whose first campaign gave up on web-1: nobody knows what became of it."""
     control = Control(store, hosts=ScriptedHosts(silent=frozenset({"web-1"})))
     own = _apply(control, "web-1")
-    control.run(own, _final, ticks=2000, seconds=20)
+    control.run(own, over, ticks=2000, seconds=20)
     assert control.run_of(own, "web-1").state == "UNKNOWN"
     return control, own
 
@@ -98,7 +93,7 @@ def test_a_host_nobody_hears_of_is_free_for_others_in_time_and_uses_its_budget_u
     assert control.run_of(third, "web-2").state == "PENDING", "the rack's budget is in use"
     assert {use.campaign_id for use in control.service.budget_uses()} == {first, second}
     control.say(report(_order(control, second), ReportKind.RESULT, ok()))
-    control.run(third, _final)
+    control.run(third, over)
     assert control.states(third)["web-2"] == "SUCCEEDED"
     assert control.service.budget_uses() == ()
 
@@ -135,7 +130,7 @@ def test_a_late_receipt_says_nothing_of_what_was_ordered_after_it(store: Store) 
     control, first = _given_up(store)
     second = _apply(control, "web-1")
     _run_out(control)
-    control.run(second, _final, ticks=2000, seconds=20)
+    control.run(second, over, ticks=2000, seconds=20)
     assert control.run_of(second, "web-1").state == "UNKNOWN"
     _run_out(control)
     assert control.service.leases() == ()
@@ -181,7 +176,7 @@ def test_leases_that_cannot_be_judged_hold_up_no_campaign(
     monkeypatch.setattr(expiring, "kept_until", _break)
     control.hosts = ScriptedHosts()
     second = control.apply(("web-7",))
-    control.run(second, _final)
+    control.run(second, over)
     assert control.states(second)["web-7"] == "SUCCEEDED"
     assert len(control.service.leases()) == 1
 

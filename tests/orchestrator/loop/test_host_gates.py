@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment, Verdict
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.campaign.vitals import CHECKS, Level, restarted_of, restarting_of, vitals_of
 from orchestrator.loop.orders import reads_for_gate
 from orchestrator.store.store import Store
 from tasks.model import Mode
 from tasks.result import HostResult, Outcome
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, healthy
 from tests.tasks.disk.world import NOW, engine_with, running
 from tests.tasks.health.test_health import check, make_host
 
 TWO = ("web-1", "web-2")
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 def _gate(kind: GateKind, at: Moment, **more: object) -> Gate:
@@ -48,7 +42,7 @@ def test_hosts_are_read_before_and_after_their_change_and_each_answer_is_logged_
     control = Control(store)
     gates = (_gate(GateKind.HEALTH, Moment.WAVE), _gate(GateKind.DELTA, Moment.AFTER_WAVE))
     own = control.apply(TWO, waves="1", gates=gates)
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     read = [order for order in control.hosts.orders if reads_for_gate(order.attempt_id)]
     assert {(order.procedure, order.mode) for order in read} == {("health.check", Mode.APPLY)}
@@ -68,7 +62,7 @@ def test_a_host_that_is_sick_after_its_change_does_what_the_gate_says(store: Sto
     control = Control(store, hosts=ScriptedHosts(vitals={"web-1": healthy(unhealthy="CRITICAL")}))
     gate = _gate(GateKind.HEALTH, Moment.AFTER_WAVE, action=GateAction.ROLLBACK_WAVE)
     own = control.apply(TWO, waves="1", gates=(gate,))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "ROLLED_BACK", "web-1": "ROLLED_BACK", "web-2": "CANCELLED"}
     assert "1 of 1 hosts: web-1: unhealthy CRITICAL" in control.service.why(own).observed
 
@@ -85,7 +79,7 @@ def test_questions_that_never_left_are_put_again(store: Store, restart: bool) ->
         control.restart()
     else:
         control.outbox.clear()
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
 
 
@@ -107,7 +101,7 @@ def test_before_each_host_only_those_that_are_about_to_start_are_read(store: Sto
     control.tick()
     asked = [order.host.name for order in control.outbox.waiting if reads_for_gate(order.attempt_id)]
     assert asked == ["web-1", "web-2"]
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     read = [order.host.name for order in control.hosts.orders if reads_for_gate(order.attempt_id)]
     assert sorted(read) == list(hosts), "each once"
@@ -144,7 +138,7 @@ def test_containers_are_compared_with_the_snapshot_of_the_attempt_once_a_host_wa
 ) -> None:
     control = Control(store)
     own = control.apply(TWO, waves="1", gates=(_gate(GateKind.RUNNING_SET, Moment.AFTER_WAVE),))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     read = [order for order in control.hosts.orders if reads_for_gate(order.attempt_id)]
     assert {order.procedure for order in read} == {"health.running"}
@@ -161,6 +155,6 @@ def test_a_container_that_is_missing_after_the_change_brings_the_wave_back(store
     control = Control(store, hosts=ScriptedHosts(vitals={"web-1": gone}))
     gate = _gate(GateKind.RUNNING_SET, Moment.AFTER_WAVE, action=GateAction.ROLLBACK_WAVE)
     own = control.apply(TWO, waves="1", gates=(gate,))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "ROLLED_BACK", "web-1": "ROLLED_BACK", "web-2": "CANCELLED"}
     assert "1 of 1 hosts: web-1: missing: db" in control.service.why(own).observed

@@ -14,7 +14,6 @@ from sqlalchemy.exc import OperationalError
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import GateAnswered, PauseAsked, ResumeAsked
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.ingest import event_of
 from orchestrator.loop.received import Malformed
 from orchestrator.store.errors import StoreUnusable
@@ -24,20 +23,16 @@ from orchestrator.store.writer import Writer
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Order, ReportKind
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed, ok, report
 
 THREE = ("web-1", "web-2", "web-3")
 
 
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
-
-
 def test_a_campaign_runs_through_its_waves_to_the_end(store: Store) -> None:
     control = Control(store)
     own = control.apply(THREE, waves="1,rest", parallelism=2)
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "COMPLETE"} | dict.fromkeys(THREE, "SUCCEEDED")
     applied = [order for order in control.hosts.orders if order.mode is Mode.APPLY]
     assert [order.attempt_id for order in applied] == [f"{own}/web-{n}/1" for n in (1, 2, 3)]
@@ -59,7 +54,7 @@ def test_every_order_is_in_the_log_before_it_is_published(sqlite_store: Store) -
         send(sendings)
 
     control.outbox.send = watch  # type: ignore[method-assign] # the test looks over its shoulder
-    control.run(control.apply(THREE, waves="1,rest"), _final)
+    control.run(control.apply(THREE, waves="1,rest"), over)
     assert len(published) == 6
     assert all(logged for _, logged in published)
 
@@ -75,7 +70,7 @@ def test_after_a_crash_between_commit_and_publish_the_same_order_leaves_once(sto
     control.restart()
     control.tick(3)
     assert [order.attempt_id for order in control.outbox.sent] == [f"{own}/{name}/1" for name in THREE]
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     assert set(control.hosts.effects.values()) == {1}
 
@@ -105,7 +100,7 @@ def test_an_order_sent_again_after_a_restart_counts_as_two_copies(store: Store) 
     assert control.states(own)["web-1"] == "UNKNOWN"
     assert [lease.host for lease in control.service.leases()] == ["web-1"]
     control.say(*control.hosts.answer(first))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "COMPLETE", "web-1": "SUCCEEDED"}
     assert set(control.hosts.effects.values()) == {1}
 
@@ -135,7 +130,7 @@ def test_an_order_that_expired_while_the_orchestrator_was_dead_is_asked_about_no
     control.restart()
     control.tick()
     assert [order.mode for order in control.outbox.sent] == [Mode.RESUME]
-    control.run(own, _final)
+    control.run(own, over)
     assert control.run_of(own, "web-1").attempts[-1].number == 2
     assert control.states(own)[""] == "COMPLETE"
 
@@ -165,7 +160,7 @@ def _through_trouble(store: Store, data: st.DataObject) -> None:
         control.tick()
         control.work(lose=lambda _order: next(losses, False))
         control.clock.turn(data.draw(st.sampled_from([1, 5, 30])))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {
         "": "COMPLETE_WITH_EXCEPTIONS",
         "web-1": "SUCCEEDED",
@@ -226,7 +221,7 @@ def test_reports_about_what_was_never_ordered_change_nothing(store: Store) -> No
 def test_a_late_result_after_the_end_is_kept_as_evidence(store: Store) -> None:
     control = Control(store)
     own = control.apply(("web-1",))
-    end = control.run(own, _final)
+    end = control.run(own, over)
     order = next(order for order in control.hosts.orders if order.mode is Mode.APPLY)
     delivery = control.say(report(order, ReportKind.RESULT, failed(changed=True)))
     control.tick(2)
@@ -264,7 +259,7 @@ def test_two_campaigns_never_change_a_host_at_the_same_time(store: Store) -> Non
     assert control.states(second) == {"": "RUNNING", "web-1": "PENDING", "web-2": "ORDERED"}
     blocked = [line for line in control.service.events(second, 0) if line.kind == "blocked"]
     assert [(line.host, line.data["campaign"]) for line in blocked] == [("web-1", first)]
-    control.run(second, _final)
+    control.run(second, over)
     assert control.states(first)[""] == control.states(second)[""] == "COMPLETE"
     epochs = {order.campaign_id: order.epoch for order in control.hosts.orders if order.mode is Mode.APPLY}
     assert epochs[first] < epochs[second]
@@ -273,7 +268,7 @@ def test_two_campaigns_never_change_a_host_at_the_same_time(store: Store) -> Non
 def test_a_host_that_needs_a_human_is_left_out_of_plans_until_a_person_releases_it(store: Store) -> None:
     control = Control(store, hosts=ScriptedHosts(script={"web-1": failed(changed=True)}))
     own = control.apply(("web-1",), rollback_failed=False)
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "NEEDS_HUMAN"
     assert control.service.leases() == ()
     assert [(item.host, item.campaign) for item in control.service.quarantines()] == [("web-1", own)]
@@ -283,7 +278,7 @@ def test_a_host_that_needs_a_human_is_left_out_of_plans_until_a_person_releases_
     assert control.run_of(before, "web-1").reason.startswith("E_QUARANTINED: web-1 is quarantined since")
     control.service.release_host("web-1", "anna", "looked at it")
     after = control.apply(("web-1",))
-    control.run(after, _final)
+    control.run(after, over)
     assert control.states(after)["web-1"] == "SUCCEEDED"
     assert "released" in control.kinds(own)
 
@@ -293,17 +288,17 @@ def test_reading_disturbs_nobody_and_is_held_up_by_nobody(store: Store) -> None:
     changing = control.apply(("web-1",))
     control.tick()
     reading = control.apply(("web-1",), procedure="engine.info")
-    control.run(reading, _final)
+    control.run(reading, over)
     assert control.states(reading) == {"": "COMPLETE", "web-1": "SUCCEEDED"}
     assert [lease.campaign_id for lease in control.service.leases() if lease.campaign_id == reading] == []
-    control.run(changing, _final)
+    control.run(changing, over)
 
 
 def test_an_epoch_lost_with_the_database_is_drawn_above_what_the_host_has_seen(store: Store) -> None:
     hosts = ScriptedHosts(epochs={"web-1": 41})
     control = Control(store, hosts=hosts)
     own = control.apply(("web-1",))
-    control.run(own, _final)
+    control.run(own, over)
     run = control.run_of(own, "web-1")
     assert str(run.state) == "SUCCEEDED"
     assert run.attempts[-1].epoch > 41
@@ -319,7 +314,7 @@ def test_a_deposed_orchestrator_sends_nothing_and_a_new_one_goes_on(store: Store
     assert not old[2].held
     assert [order for order in old[1].sent if order.mode is Mode.APPLY] == []
     assert delivery.take() == []
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
 
 
@@ -344,7 +339,7 @@ def test_a_report_that_breaks_a_turn_is_set_aside_and_the_others_go_on(
     assert delivery.committed
     assert control.states(healthy)["web-2"] == "SUCCEEDED"
     assert control.service.events(poisoned, 0)[-1].data["reason"] == "it broke the turn it came in"
-    control.run(poisoned, _final)
+    control.run(poisoned, over)
     assert control.states(poisoned)[""] == "COMPLETE"
 
 
@@ -352,7 +347,7 @@ def test_five_hundred_hosts_are_through_in_a_bounded_number_of_ticks(sqlite_stor
     names = [f"web-{number:03}" for number in range(500)]
     control = Control(sqlite_store)
     own = control.apply(names, waves="1,10%,rest", parallelism=100)
-    end = control.run(own, _final, ticks=30)
+    end = control.run(own, over, ticks=30)
     assert str(end.state) == "COMPLETE"
     assert set(control.hosts.effects.values()) == {1}
     assert len(control.hosts.effects) == 500
@@ -363,7 +358,7 @@ def test_abort_lets_running_hosts_finish_and_starts_no_other(store: Store) -> No
     own = control.apply(THREE, waves="1,rest")
     control.tick()
     control.service.abort(own, "anna", "wrong window")
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {
         "": "ABORTED",
         "web-1": "SUCCEEDED",
@@ -377,7 +372,7 @@ def test_abort_lets_running_hosts_finish_and_starts_no_other(store: Store) -> No
 def test_a_late_receipt_frees_a_host_whose_campaign_gave_up_on_it(store: Store) -> None:
     control = Control(store, hosts=ScriptedHosts(silent=frozenset({"web-1"})))
     own = control.apply(("web-1",), max_failures="1")
-    control.run(own, _final, seconds=20)
+    control.run(own, over, seconds=20)
     assert control.states(own) == {"": "INCOMPLETE", "web-1": "UNKNOWN"}
     assert [lease.host for lease in control.service.leases()] == ["web-1"]
     order = next(order for order in control.hosts.orders if order.mode is Mode.APPLY)
@@ -433,7 +428,7 @@ def test_a_database_that_fails_at_the_commit_loses_no_order_and_doubles_none(
         control.tick()
     assert control.outbox.sent[1:] == []
     monkeypatch.setattr(Writer, "last_seq", honest)
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     assert control.hosts.effects == {f"{own}/web-1/1": 1}
 
@@ -452,7 +447,7 @@ def test_what_a_failed_commit_would_have_saved_undoes_nobodys_abort(
             control.tick()
     control.service.abort(own, "tester")
     assert control.service.campaign(own).abort_requested
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "ABORTED", "web-1": "CANCELLED"}
     assert not control.hosts.effects
 
@@ -471,10 +466,10 @@ def test_a_host_that_was_not_started_after_all_is_free_for_others_while_its_camp
     assert control.states(own) == {"": "PAUSED", "web-1": "PENDING"}
     assert control.service.leases() == ()
     other = control.apply(("web-1",))
-    control.run(other, _final)
+    control.run(other, over)
     assert control.states(other)["web-1"] == "SUCCEEDED"
     control.service.operate(own, ResumeAsked(by="tester"))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "SUCCEEDED"
 
 
@@ -517,7 +512,7 @@ def test_a_gate_is_asked_after_the_commit_and_again_after_a_restart(store: Store
     event = GateAnswered(gate="http-1", wave=0, asked_at=question.asked_at, verdict=Verdict.PASS)
     control.reconciler.gate_answers.put(own, event)
     control.reconciler.gate_answers.put(own, event)
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     kinds = [line.kind for line in control.service.events(own, 0)]
     assert kinds.count("gate-answered") == 1

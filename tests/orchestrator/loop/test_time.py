@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Clock, Clocks, RolloutPolicy
-from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
+from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.windows import Interval, Windows
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store
 from tasks.model import Kind, Mode
 from tests.support.campaigns import NOON, plain_host
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts
 
 THREE = ("web-1", "web-2", "web-3")
@@ -25,10 +24,6 @@ CLOSED = Interval(start=NOON + timedelta(minutes=2), end=NOON + timedelta(minute
 
 #: nobody is asked again and nobody is lost
 PATIENT = {"order_ttl_s": 86_400.0, "resend_after_s": 86_400.0, "heartbeat_timeout_s": 86_400.0}
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 def _policy(**more: Any) -> RolloutPolicy:
@@ -75,7 +70,7 @@ def test_a_window_that_closes_in_mid_wave_lets_the_host_at_work_finish_and_start
     control.tick(3)
     assert set(_started(control)) <= {"web-1"}
     control.clock.instant = CLOSED.end
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     assert control.hosts.effects.total() == 3
 

@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.policy import make_policy
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.planning import NewPlan
 from orchestrator.notify import command, webhook
 from orchestrator.notify.notifier import MOST_TRIES, Notifier, pause_s
@@ -30,7 +29,7 @@ from tasks.errors import BadInput
 from tasks.model import Kind
 from tasks.result import HostError, HostResult, Outcome
 from tests.support.campaigns import plain_host
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed
 
 ALL = tuple(Occasion)
@@ -79,7 +78,7 @@ def _apply(control: Control, *notify: Notify, **policy: Any) -> str:
 
 
 def _end(control: Control, own: str) -> str:
-    return str(control.run(own, lambda campaign: campaign.state in FINAL_CAMPAIGN).state)
+    return str(control.run(own, over).state)
 
 
 def _waiting(control: Control, channel: str = "ops") -> tuple[Notification, ...]:

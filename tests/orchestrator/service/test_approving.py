@@ -6,21 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import ApproveAsked
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Approval
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store
 from tasks.errors import BadInput, Refused
 from tasks.model import Kind, Mode
 from tests.support.campaigns import plain_host
-from tests.support.control import Control
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
+from tests.support.control import Control, over
 
 
 def _request(author: str = "ann@desk") -> NewPlan:
@@ -50,7 +44,7 @@ def test_a_plan_waits_over_a_restart_for_two_others_and_the_log_says_who(store: 
         control.service.operate(own, ApproveAsked(by="ann@laptop", plan_hash=digest))
     assert not [order for order in control.hosts.orders if order.mode is Mode.APPLY]
     control.service.operate(own, ApproveAsked(by="carl@desk", plan_hash=digest))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "COMPLETE", "web-1": "SUCCEEDED"}
     lines = [line for line in control.service.events(own, 0) if "approve" in line.kind]
     assert [(line.kind, line.data["by"]) for line in lines] == [
@@ -66,7 +60,7 @@ def test_the_time_to_answer_goes_on_while_the_control_plane_is_away(store: Store
     control.tick()
     control.clock.turn(700)
     control.restart()
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "ABORTED", "web-1": "CANCELLED"}
     assert control.service.why(own).rule == "approval not given"
 

@@ -6,23 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Budgets, LabelBudget, Share
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store
 from tasks.errors import BadInput
 from tasks.model import Kind
 from tests.support.campaigns import plain_host
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts
 
 ONE_A_RACK = Budgets(labels=(LabelBudget(label="rack", most=Share(value=1)),))
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 def _apply(control: Control, *names: str) -> str:
@@ -52,7 +46,7 @@ def control(sqlite_store: Store) -> Control:
     """A control plane whose first campaign gave up on web-1: nobody knows what became of it."""
     control = Control(sqlite_store, hosts=ScriptedHosts(silent=frozenset({"web-1"})))
     own = _apply(control, "web-1")
-    control.run(own, _final, ticks=2000, seconds=20)
+    control.run(own, over, ticks=2000, seconds=20)
     assert control.run_of(own, "web-1").state == "UNKNOWN"
     return control
 
@@ -76,7 +70,7 @@ def test_a_person_who_knows_that_it_is_well_frees_the_budget_by_name(control: Co
     assert "--budget" in caught.value.hint
     answer = control.service.release_host("web-1", "anna", "it is well", budget=True)
     assert answer.uses == ()
-    control.run(second, _final)
+    control.run(second, over)
     assert control.states(second)["web-2"] == "SUCCEEDED"
     newest = control.service.audit_newest(campaign_id=None, people=True, limit=9)
     assert any(line.kind == "released" and line.data["budget"] for line, _ in newest)
@@ -88,7 +82,7 @@ def test_a_later_success_on_the_host_frees_the_budget_the_first_campaign_left_us
     second, third = _apply(control, "web-2"), _apply(control, "web-1")
     _wait(control)
     assert control.states(third)["web-1"] == "SUCCEEDED", "it is away already, so it costs nothing"
-    control.run(second, _final)
+    control.run(second, over)
     assert control.states(second)["web-2"] == "SUCCEEDED"
     assert control.service.budget_uses() == ()
 

@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Budgets, LabelBudget, Share
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.store import Store
 from tasks.model import Kind
 from tests.support.campaigns import plain_host
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed
 
 
@@ -40,10 +38,6 @@ def _apply(control: Control, *names: str) -> str:
     return control.service.apply(control.service.document(own)[0], "tester")
 
 
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
-
-
 def test_two_campaigns_begun_together_take_one_host_of_the_rack_between_them(control: Control) -> None:
     first, second = _apply(control, "web-2", "web-3"), _apply(control, "web-4", "web-5")
     for _ in range(12):
@@ -52,7 +46,7 @@ def test_two_campaigns_begun_together_take_one_host_of_the_rack_between_them(con
         control.work()
         control.clock.turn(1)
     for own in (first, second):
-        control.run(own, _final)
+        control.run(own, over)
         assert control.states(own)[""] == "COMPLETE"
 
 
@@ -60,7 +54,7 @@ def test_a_host_left_to_a_person_uses_the_budget_of_later_campaigns_until_it_is_
     control: Control,
 ) -> None:
     first = _apply(control, "web-1")
-    control.run(first, _final)
+    control.run(first, over)
     assert control.states(first)["web-1"] == "NEEDS_HUMAN"
     second = _apply(control, "web-2")
     control.restart()
@@ -68,7 +62,7 @@ def test_a_host_left_to_a_person_uses_the_budget_of_later_campaigns_until_it_is_
     assert control.states(second)["web-2"] == "PENDING"
     assert any("(web-1)" in line for line in control.service.why(second).brakes)
     control.service.release_host("web-1", "anna", "it is well again")
-    control.run(second, _final)
+    control.run(second, over)
     assert control.states(second)["web-2"] == "SUCCEEDED"
 
 
@@ -83,5 +77,5 @@ def test_campaigns_without_budgets_of_their_own_share_the_limit_of_the_settings(
     assert line.startswith("budget of the fleet (fleet_budget of the control plane): 1 of 1")
     assert "(db-1)" in line
     for own in (first, second):
-        control.run(own, _final)
+        control.run(own, over)
         assert control.states(own)[""] == "COMPLETE"

@@ -6,20 +6,14 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.explaining.remarks import brake_lines
 from orchestrator.campaign.limits.conflict import OnConflict
 from orchestrator.campaign.rollout import Budgets, Quorum, Share
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.store.store import Store
 from tasks.errors import Refused
 from tasks.result import HostResult, Outcome
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import DRAFT, ScriptedHosts
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 def _apply(control: Control, own: str, on_conflict: OnConflict = OnConflict.QUEUE) -> str:
@@ -37,9 +31,9 @@ def test_a_plan_that_would_have_to_wait_is_refused_by_name_and_stays_applicable(
     assert caught.value.code == "E_CONFLICT"
     assert f"dockwave watch {first}" in caught.value.hint
     assert "refused:apply" in control.kinds(second)
-    control.run(first, _final)
+    control.run(first, over)
     _apply(control, second, OnConflict.REFUSE)
-    control.run(second, _final)
+    control.run(second, over)
     assert control.states(second)[""] == "COMPLETE"
 
 
@@ -53,7 +47,7 @@ def test_by_default_they_take_turns_and_both_logs_name_the_other(sqlite_store: S
         (line,) = [line for line in control.service.events(own, 0) if line.kind == "in-the-way"]
         assert (line.data["campaign"], line.data["hosts"]) == (other, ["web-2"])
     for own in (first, second):
-        control.run(own, _final)
+        control.run(own, over)
         assert control.states(own)[""] == "COMPLETE"
     assert control.service.rivals(second) == ()
 
@@ -82,7 +76,7 @@ def test_a_shared_budget_or_service_is_a_conflict_whichever_of_them_keeps_it(
 def test_a_finished_campaign_that_still_keeps_a_host_is_in_the_way(sqlite_store: Store) -> None:
     control = Control(sqlite_store, hosts=ScriptedHosts(silent=frozenset({"web-1"})))
     first = control.apply(["web-1"])
-    control.run(first, _final, ticks=2000, seconds=20)
+    control.run(first, over, ticks=2000, seconds=20)
     assert control.states(first)["web-1"] == "UNKNOWN"
     second = control.plan(["web-1"])
     with pytest.raises(Refused, match=rf"campaign {first} \(engine\.restart, over, and keeps them\)"):
@@ -127,7 +121,7 @@ def test_two_campaigns_over_the_same_hosts_in_opposite_order_cannot_deadlock(sql
     for own in both:
         _apply(control, own)
     for own in both:
-        control.run(own, _final)
+        control.run(own, over)
         assert control.states(own)[""] == "COMPLETE"
     assert max(control.hosts.effects.values()) == 1
     assert len(control.hosts.effects) == 8

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.service.retrying import Left, Retry
 from orchestrator.store.store import Store
 from tasks.errors import BadInput, Refused
 from tasks.model import Mode
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed
 
 THREE = ("web-1", "web-2", "web-3")
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def test_a_pause_holds_over_a_restart_until_it_is_resumed(control: Control) -> N
     assert len(control.hosts.orders) == before, "nothing starts while it is paused"
     assert "so far for" in control.service.why(own).headline
     control.service.operate(own, ResumeAsked(by="bert"))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     said = [
         line.data["by"]
@@ -60,7 +54,7 @@ def test_a_skipped_host_is_never_ordered_and_its_reason_is_kept(control: Control
     control.tick()
     control.service.operate(own, SkipAsked(host="web-3", by="anna", reason="in repair"))
     control.service.operate(own, SkipAsked(host="web-3", by="anna", reason="in repair"))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.run_of(own, "web-3").reason == "skipped by anna: in repair"
     assert control.states(own)[""] == "COMPLETE_WITH_EXCEPTIONS"
     assert not [
@@ -73,7 +67,7 @@ def test_a_rollback_brings_every_changed_host_back_and_frees_it(control: Control
     own = control.apply(THREE, waves="1", parallelism=1)
     control.run(own, lambda campaign: campaign.run_of("web-2").state == "SUCCEEDED")  # type: ignore[union-attr] # it is there
     control.service.operate(own, RollbackAsked(by="anna", reason="wrong release"))
-    control.run(own, _final)
+    control.run(own, over)
     states = control.states(own)
     assert states[""] == "ROLLED_BACK"
     assert {states["web-1"], states["web-2"]} == {"ROLLED_BACK"}
@@ -93,7 +87,7 @@ def test_what_cannot_be_done_now_is_refused_with_a_way_out_and_logged(control: C
 def test_a_retry_plans_what_was_left_under_the_same_policy(store: Store) -> None:
     control = Control(store, hosts=ScriptedHosts(script={"web-1": failed(changed=False)}))
     own = control.apply(THREE, waves="1,rest", parallelism=2)
-    control.run(own, _final)
+    control.run(own, over)
     with pytest.raises(Refused, match="left no host that is unreachable"):
         control.service.retry(own, Retry(only=(Left.UNREACHABLE,)))
     new = control.service.retry(own, Retry(by="anna"))
@@ -110,7 +104,7 @@ def test_a_retry_reads_verified_hosts_again_and_does_them_again_only_where_they_
 ) -> None:
     control = Control(store, hosts=ScriptedHosts(script={"web-3": failed(changed=False)}))
     own = control.apply(THREE, waves="all", parallelism=3, max_failures="100%")
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) | {"": ""} == {
         "": "",
         "web-1": "SUCCEEDED",
@@ -128,7 +122,7 @@ def test_a_retry_reads_verified_hosts_again_and_does_them_again_only_where_they_
         "web-3": True,
     }
     control.service.apply(control.service.document(new)[0], "anna")
-    control.run(new, _final)
+    control.run(new, over)
     assert control.states(new) == {
         "": "COMPLETE",
         "web-1": "ALREADY_RIGHT",
@@ -141,7 +135,7 @@ def test_a_retry_reads_verified_hosts_again_and_does_them_again_only_where_they_
 def test_a_retry_without_verified_leaves_proven_hosts_out_and_alone_it_only_reads(store: Store) -> None:
     control = Control(store, hosts=ScriptedHosts(script={"web-3": failed(changed=False)}))
     own = control.apply(THREE, waves="all", parallelism=3, max_failures="100%")
-    control.run(own, _final)
+    control.run(own, over)
     fewer = control.service.campaign(control.service.retry(own, Retry(only=(Left.FAILED,))))
     assert [run.host.name for run in fewer.runs] == ["web-3"]
     reads = control.service.campaign(control.service.retry(own, Retry(only=(Left.VERIFIED,))))
@@ -154,11 +148,11 @@ def test_a_retry_without_verified_leaves_proven_hosts_out_and_alone_it_only_read
 def test_when_everything_is_proven_nothing_is_left_but_to_read_it_again(store: Store) -> None:
     control = Control(store)
     own = control.apply(THREE)
-    control.run(own, _final)
+    control.run(own, over)
     with pytest.raises(Refused, match="left no host that is failed, unreachable, not-started"):
         control.service.retry(own, Retry())
     look = control.apply(THREE, procedure="engine.info")
-    control.run(look, _final)
+    control.run(look, over)
     with pytest.raises(Refused):
         control.service.retry(look, Retry())
 
@@ -183,7 +177,7 @@ def test_a_hard_abort_reaches_the_hosts_at_work_over_a_restart_and_what_they_cha
     control.tick()
     control.outbox.waiting.clear()
     control.restart()
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {
         "": "ABORTED",
         "web-1": "ROLLED_BACK",

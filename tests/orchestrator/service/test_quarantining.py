@@ -8,11 +8,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import SkipAsked
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Budgets, Share
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.outside import Outside
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry
@@ -22,14 +20,10 @@ from tasks.errors import BadInput, Refused
 from tasks.model import Kind, Mode
 from tasks.result import HostError, HostResult, Outcome
 from tests.support.campaigns import plain_host
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed
 
 THREE = ("web-1", "web-2", "web-3")
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 @pytest.fixture
@@ -58,7 +52,7 @@ def _acts(control: Control) -> list[tuple[str, str]]:
 def test_a_plan_leaves_a_quarantined_host_out_and_goes_on_with_the_others(control: Control) -> None:
     control.service.quarantine_host("web-2", "anna", "its disk clicks")
     own = control.apply(THREE, waves="1,rest")
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {
         "": "COMPLETE_WITH_EXCEPTIONS",
         "web-1": "SUCCEEDED",
@@ -99,7 +93,7 @@ def test_a_host_quarantined_after_the_plan_gets_no_order_over_restarts_until_its
     assert len(blocked) == 2, "once by each process"
     assert set(blocked) == {control.service.quarantines()[0].text}
     control.service.release_host("web-2", "bert", "new disk")
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
 
 
@@ -116,7 +110,7 @@ def test_an_unaccepted_order_is_not_sent_again_after_a_restart(control: Control)
     _wait(control)
     assert control.states(own)["web-2"] == "PENDING", "its journal says that it never started"
     control.service.operate(own, SkipAsked(host="web-2", by="anna", reason="another day"))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-2"] == "SKIPPED"
 
 
@@ -145,7 +139,7 @@ def test_what_was_decided_before_a_quarantine_is_not_committed_after_it(
 def test_reading_goes_on(control: Control) -> None:
     control.service.quarantine_host("web-1", "anna", "its disk clicks")
     own = control.apply(("web-1",), procedure="engine.info")
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "COMPLETE", "web-1": "SUCCEEDED"}
 
 
@@ -154,7 +148,7 @@ def _left(store: Store, message: str = "it did not come up") -> tuple[Control, s
     bad = replace(failed(changed=True), error=error)
     control = Control(store, hosts=ScriptedHosts(script={"web-1": bad}))
     own = control.apply(("web-1", "web-2"), waves="all", max_failures="100%", rollback_failed=False)
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "NEEDS_HUMAN"
     return control, own
 
@@ -196,7 +190,7 @@ def test_the_host_and_its_quarantine_are_committed_together(
             control.tick()
     assert control.states(own)["web-1"] != "NEEDS_HUMAN"
     control.restart()
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "NEEDS_HUMAN"
     assert [item.host for item in control.service.quarantines()] == ["web-1"]
 
@@ -222,7 +216,7 @@ def test_a_persons_quarantine_stays_when_a_campaign_leaves_the_host_to_a_person(
     assert answer.known
     assert answer.at_work is not None
     assert answer.at_work.campaign_id == own
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "NEEDS_HUMAN"
     assert control.service.quarantines() == (answer.quarantine,)
 
@@ -250,14 +244,14 @@ def test_a_release_lifts_the_quarantine_and_leaves_a_campaign_at_work_its_lease(
     freed = control.service.release_host("web-1", "anna", "another host")
     assert (freed.lease, freed.kept and freed.kept.campaign_id) == (None, own)
     assert [lease.host for lease in control.service.leases()] == ["web-1"]
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
 
 
 def test_a_release_takes_the_lease_of_a_campaign_that_is_over_with_it(store: Store) -> None:
     control = Control(store, hosts=ScriptedHosts(silent=frozenset({"web-1"})))
     own = control.apply(("web-1",), max_failures="1")
-    control.run(own, _final, seconds=20)
+    control.run(own, over, seconds=20)
     assert control.states(own)["web-1"] == "UNKNOWN"
     control.service.quarantine_host("web-1", "anna", "it is silent")
     freed = control.service.release_host("web-1", "anna", "looked at it")
@@ -281,7 +275,7 @@ def test_a_host_a_person_set_apart_uses_the_budget_until_its_release(control: Co
     assert control.states(own)["web-1"] == "PENDING"
     assert any("(web-9)" in line for line in control.service.why(own).brakes)
     control.service.release_host("web-9", "anna", "new disk")
-    control.run(own, _final)
+    control.run(own, over)
 
 
 def test_what_cannot_be_used_is_refused_with_a_way_out(control: Control) -> None:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.rollout import Quorum
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.store.store import Store
 from tasks.result import HostResult, Outcome
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import DRAFT, ScriptedHosts, failed
 
 _SHOP = DRAFT.model_copy(update={"services": ("shop",)})
 SHOP = HostResult(outcome=Outcome.OK, plan=_SHOP.model_dump(mode="json"))
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 def test_replicas_of_two_campaigns_are_never_changed_together_and_a_broken_one_holds_the_other(
@@ -35,11 +29,11 @@ def test_replicas_of_two_campaigns_are_never_changed_together_and_a_broken_one_h
     first, second = (control.service.apply(control.service.document(own)[0], "tester") for own in planned)
     control.tick(2)
     assert (control.states(first)["web-1"], control.states(second)["web-2"]) == ("ORDERED", "PENDING")
-    control.run(first, _final)
+    control.run(first, over)
     control.restart()
     control.tick(2)
     assert control.states(second)["web-2"] == "PENDING"
     assert any("service shop" in line and "(web-1)" in line for line in control.service.why(second).brakes)
     control.service.release_host("web-1", "anna", "it is well again")
-    control.run(second, _final)
+    control.run(second, over)
     assert set(control.states(second).values()) == {"COMPLETE", "SUCCEEDED"}

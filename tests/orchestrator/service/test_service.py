@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.policy import make_policy
-from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
+from orchestrator.campaign.states import CampaignState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.service import new_campaign_id
 from orchestrator.store.errors import Deposed
@@ -21,12 +20,8 @@ from tasks.model import Kind, UndoClass
 from tasks.procedure import Draft, RunStep
 from tasks.result import HostResult, Outcome
 from tests.support.campaigns import plain_host
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 @pytest.fixture
@@ -53,7 +48,7 @@ def test_a_plan_is_applied_once(control: Control) -> None:
     refused = _refusal(control, document)
     assert refused.code == "E_PLAN_APPLIED"
     assert own in refused.hint
-    control.run(own, _final)
+    control.run(own, over)
     assert _refusal(control, document).code == "E_PLAN_APPLIED"
     assert _logged(control) == ["E_PLAN_APPLIED"] * 2
     started = [line for line in control.service.events(own, 0) if line.kind == "started"]
@@ -133,7 +128,7 @@ def test_an_expired_plan_is_refused_before_and_after_it_was_noticed(control: Con
     document, _ = control.service.document(own)
     control.clock.turn(25 * 3600)
     assert _refusal(control, document).code == "E_PLAN_EXPIRED"
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "VOID", "web-1": "CANCELLED"}
     assert _refusal(control, document).code == "E_PLAN_EXPIRED"
 
@@ -156,7 +151,7 @@ def test_an_aborted_plan_cannot_be_applied(control: Control) -> None:
     document, _ = control.service.document(own)
     control.service.abort(own, "anna")
     assert _refusal(control, document).code == "E_NOT_READY"
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own) == {"": "ABORTED", "web-1": "CANCELLED"}
     assert _refusal(control, document).code == "E_NOT_READY"
 
@@ -188,7 +183,7 @@ def test_abort_is_the_same_twice_and_after_the_end(control: Control) -> None:
     control.tick()
     control.service.abort(own, "anna", "wrong window\x1b[2J")
     control.service.abort(own, "bert", "me too")
-    end = control.run(own, _final)
+    end = control.run(own, over)
     assert [stop.by for stop in end.stops] == ["anna"]
     assert end.stops[0].observed == "wrong window[2J"
     control.service.abort(own, "carl", "late")
@@ -220,7 +215,7 @@ def test_the_newest_campaigns_come_first(control: Control) -> None:
 
 def test_lines_of_the_log_are_read_by_host_and_number(control: Control) -> None:
     own = control.apply(("web-1", "web-2"))
-    control.run(own, _final)
+    control.run(own, over)
     lines = control.service.events(own, 0, host="web-2")
     assert [line.kind for line in lines][-4:] == ["dispatch", "accepted", "heartbeat", "ended"]
     assert control.service.events(own, lines[-2].seq, host="web-2") == (lines[-1],)
@@ -242,7 +237,7 @@ def test_waiting_ends_with_the_next_line_or_with_the_time(control: Control) -> N
 
 def test_waiting_for_a_state_gives_the_campaign_as_it_is_when_time_is_over(control: Control) -> None:
     own = control.plan(("web-1",))
-    assert control.service.wait_for(own, _final, 0.05).state is CampaignState.PLANNED
+    assert control.service.wait_for(own, over, 0.05).state is CampaignState.PLANNED
 
 
 def test_why_explains_a_campaign_that_stopped(store: Store) -> None:
@@ -250,7 +245,7 @@ def test_why_explains_a_campaign_that_stopped(store: Store) -> None:
     own = control.apply(("web-1", "web-2"))
     control.tick()
     control.service.abort(own, "anna", "wrong window")
-    control.run(own, _final)
+    control.run(own, over)
     why = control.service.why(own)
     assert (why.state, why.by, why.observed) == ("ABORTED", "anna", "wrong window")
 
@@ -302,7 +297,7 @@ def test_a_campaign_over_no_host_is_complete_as_soon_as_it_is_applied_and_is_rec
     own = control.service.plan(wanted)
     control.run(own, lambda campaign: campaign.state is not CampaignState.PLANNING)
     control.service.apply(control.service.document(own)[0], "tester")
-    done = control.run(own, _final)
+    done = control.run(own, over)
     assert (done.state, done.runs) == (CampaignState.COMPLETE, ())
     assert not control.outbox.sent
     assert control.kinds(own) == ["plan-asked", "planned", "started", "finish"]

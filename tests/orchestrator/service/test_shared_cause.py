@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.control import Found
 from orchestrator.campaign.events import ResumeAsked
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.screens.viewing import campaign_line
 from orchestrator.store.store import Store
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Order
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed
 
 NAMES = ("web-1", "web-2", "web-3", "web-4")
@@ -54,17 +52,13 @@ def _begun(store: Store) -> Begun:
     return Begun(control, own, held)
 
 
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
-
-
 def test_hosts_that_are_well_let_the_rollback_go_on(sqlite_store: Store) -> None:
     begun = _begun(sqlite_store)
     control, own = begun.control, begun.own
     control.tick(3)
     assert control.states(own)["web-1"] == "ROLLING_BACK"
     begun.say({"web-2": DOWN})
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "ROLLED_BACK"
     lines = control.kinds(own)
     assert lines.index("ask-control") < lines.index("control-answered") < lines.index("end-look")
@@ -92,7 +86,7 @@ def test_when_they_fail_too_it_waits_over_a_restart_until_a_person_resumes_it(sq
     )
     control.service.operate(own, ResumeAsked(by="anna", reason="the engines are up again"))
     assert campaign_line(control.service.campaign(own)).exit_code is None, "it goes on by itself"
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "ROLLED_BACK"
 
 
@@ -104,7 +98,7 @@ def test_questions_that_never_left_are_asked_again_after_a_restart(sqlite_store:
     assert [order.attempt_id for order in control.outbox.sent] == [
         item.attempt_id for item in begun.questions
     ]
-    control.run(own, _final)
+    control.run(own, over)
     assert control.service.campaign(own).looks[0].found is Found.WELL
 
 
@@ -117,7 +111,7 @@ def test_answers_that_come_twice_or_too_late_are_kept_as_evidence_and_change_not
     assert control.service.campaign(own).looks[0].found is Found.NO_ANSWER
     for _ in range(2):
         begun.say(dict.fromkeys(NAMES, DOWN))
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)["web-1"] == "ROLLED_BACK"
     ignored = [line for line in control.service.events(own, 0) if line.kind == "ignored"]
     assert len(ignored) == 4

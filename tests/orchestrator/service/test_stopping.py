@@ -6,24 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import Target
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.outside import Outside
 from orchestrator.service.stopping import StopAll
 from orchestrator.store.store import Store
 from tasks.errors import BadInput, DockwaveError, Refused
 from tasks.model import Mode
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import ScriptedHosts, failed
 
 THREE = ("web-1", "web-2", "web-3")
 SMOKE = StopAll(by="anna", reason="smoke")
 CLEAR = StopAll(by="bert", reason="it was toast")
-
-
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
 
 
 @pytest.fixture
@@ -65,7 +59,7 @@ def test_nothing_is_sent_after_an_acknowledged_kill_over_restarts_too_until_it_i
     assert control.states(own)[""] == "RUNNING"
     assert "thrown by anna" in control.service.why(own).headline
     control.service.release_all(CLEAR)
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     assert _kill_kinds(control) == ["stop-all-released", "stop-all"]
     assert control.kinds(own).count("let-go") == 1
@@ -79,7 +73,7 @@ def test_a_plan_made_and_applied_while_it_holds_waits_for_the_release(control: C
     assert any("dockwave stop-all --release" in line for line in control.service.why(own).brakes)
     control.service.release_all(CLEAR)
     assert control.service.switches() == ()
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
 
 
@@ -104,7 +98,7 @@ def test_accepted_work_ends_and_no_undo_follows_before_the_release(store: Store)
     assert control.states(own)["web-1"] == "ROLLING_BACK"
     assert not [order for order in control.hosts.orders if order.mode is Mode.UNDO]
     control.service.release_all(CLEAR)
-    control.run(own, _final)
+    control.run(own, over)
     assert [order.mode for order in control.hosts.orders if order.mode is Mode.UNDO]
 
 
@@ -135,14 +129,14 @@ def test_a_switch_stops_its_own_target_and_nothing_else(control: Control) -> Non
     for own in (first, second):
         control.service.apply(control.service.document(own)[0], "tester")
     control.service.stop_all(replace(SMOKE, target=Target.CAMPAIGN, name=first))
-    control.run(second, _final)
+    control.run(second, over)
     assert control.states(first)["web-1"] == "PENDING"
     control.service.stop_all(replace(SMOKE, target=Target.PROCEDURE, name="engine.restart"))
     control.service.release_all(replace(CLEAR, target=Target.CAMPAIGN, name=first))
     _wait(control)
     assert control.states(first)["web-1"] == "PENDING", "the other one still holds"
     control.service.release_all(replace(CLEAR, target=Target.PROCEDURE, name="engine.restart"))
-    control.run(first, _final)
+    control.run(first, over)
     assert control.states(first)[""] == "COMPLETE"
 
 
@@ -163,7 +157,7 @@ def test_throwing_and_releasing_twice_change_nothing(control: Control) -> None:
 
 def test_what_would_stop_nothing_is_refused_with_a_way_out(control: Control) -> None:
     done = control.apply(("web-1",))
-    control.run(done, _final)
+    control.run(done, over)
     bad: list[tuple[StopAll, type[DockwaveError]]] = [
         (replace(SMOKE, target=Target.PROCEDURE, name="engine.restrat"), BadInput),
         (replace(SMOKE, target=Target.CAMPAIGN, name="cnone"), BadInput),

@@ -8,7 +8,6 @@ import pytest
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import AbortAsked, RollbackAsked
-from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.screens.viewing import campaign_view
 from orchestrator.service.retrying import Left, Retry
 from orchestrator.service.undoing import Undo
@@ -17,7 +16,7 @@ from tasks.errors import BadInput, DockwaveError, Refused
 from tasks.model import Mode
 from tasks.procedure import Draft
 from tasks.result import HostError, HostResult, Outcome
-from tests.support.control import Control
+from tests.support.control import Control, over
 from tests.support.hosts import failed, undone
 
 THREE = ("web-1", "web-2", "web-3")
@@ -29,10 +28,6 @@ MOVED = HostResult(
 )
 
 
-def _final(campaign: Campaign) -> bool:
-    return campaign.state in FINAL_CAMPAIGN
-
-
 @pytest.fixture
 def control(store: Store) -> Control:
     """A control plane on each kind of database."""
@@ -42,7 +37,7 @@ def control(store: Store) -> Control:
 def _done(control: Control, **policy: object) -> str:
     wanted: dict[str, Any] = {"waves": "1", "parallelism": 1} | policy
     own = control.apply(THREE, **wanted)
-    control.run(own, _final)
+    control.run(own, over)
     return own
 
 
@@ -55,7 +50,7 @@ def _planned(control: Control, own: str, wish: Undo | None = None) -> str:
 def _applied(control: Control, new: str) -> Campaign:
     document, _ = control.service.document(new)
     control.service.apply(document, "anna")
-    return control.run(new, _final)
+    return control.run(new, over)
 
 
 def test_every_changed_host_returns_to_its_own_snapshot_the_last_wave_first(control: Control) -> None:
@@ -155,7 +150,7 @@ def test_an_undo_is_not_undone_and_not_rolled_back(control: Control) -> None:
         control.service.operate(new, RollbackAsked(by="anna", reason="no"))
     with pytest.raises(Refused, match="back already"):
         control.service.undo(own, Undo())
-    control.run(new, _final)
+    control.run(new, over)
     with pytest.raises(Refused) as refused:
         control.service.undo(new, Undo())
     assert refused.value.code == "E_UNDO_OF_UNDO"
@@ -203,9 +198,9 @@ def test_what_is_not_over_or_only_read_is_not_undone(control: Control) -> None:
     own = control.apply(THREE, waves="all")
     with pytest.raises(Refused, match="is not over"):
         control.service.undo(own, Undo())
-    control.run(own, _final)
+    control.run(own, over)
     reading = control.apply(THREE, procedure="engine.info")
-    control.run(reading, _final)
+    control.run(reading, over)
     with pytest.raises(Refused, match="only read"):
         control.service.undo(reading, Undo())
 
@@ -227,7 +222,7 @@ def test_an_undo_killed_and_restarted_brings_every_host_back_once(control: Contr
         control.restart()
         control.tick()
         control.work()
-    control.run(new, _final)
+    control.run(new, over)
     assert control.states(new) == {"": "COMPLETE"} | dict.fromkeys(THREE, "SUCCEEDED")
     assert {times for attempt, times in control.hosts.effects.items() if attempt.startswith(new)} == {1}
 
@@ -239,7 +234,7 @@ def test_a_retry_of_an_undo_goes_back_and_not_forward(control: Control) -> None:
     control.service.apply(document, "anna")
     control.run(new, lambda campaign: campaign.run_of("web-3").state == "SUCCEEDED")  # type: ignore[union-attr] # it is there
     control.service.operate(new, AbortAsked(by="anna"))
-    control.run(new, _final)
+    control.run(new, over)
     again = control.service.retry(new, Retry(only=(Left.NOT_STARTED,), by="anna"))
     control.run(again, lambda campaign: campaign.state != "PLANNING")
     seen = len(control.hosts.orders)
@@ -271,7 +266,7 @@ def test_a_rollback_killed_and_restarted_brings_every_host_back_once(control: Co
         control.restart()
         control.tick()
         control.work()
-    control.run(own, _final)
+    control.run(own, over)
     assert control.states(own)[""] == "ROLLED_BACK"
     assert max(control.hosts.effects.values()) == 1
 
@@ -281,7 +276,7 @@ def test_a_rollback_asked_for_twice_or_aborted_goes_on_to_its_end(control: Contr
     control.tick()
     control.service.operate(own, RollbackAsked(by="bert", reason="me too"))
     control.service.abort(own, "carl", "stop")
-    control.run(own, _final)
+    control.run(own, over)
     states = control.states(own)
     assert {states["web-1"], states["web-2"]} == {"ROLLED_BACK"}
     assert sum(stop.rule == "operator rollback" for stop in control.service.campaign(own).stops) == 1

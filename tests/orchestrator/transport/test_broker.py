@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from orchestrator.transport.broker import Sender
 from tasks.model import Mode
 from tasks.wire import Order
 from tests.support.control import Control
+from tests.support.patience import eventually
 from tests.support.redis import RedisServer
 
 pytestmark = pytest.mark.services
@@ -53,13 +54,6 @@ def sender(redis_server: RedisServer) -> Iterator[Sender]:
     running.stop()
 
 
-def _eventually(test: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-
-
 def _messages(server: RedisServer, queue: str = "gw.default") -> list[dict[str, Any]]:
     with server.client() as client:
         raw = client.lrange(queue, 0, -1)
@@ -71,7 +65,7 @@ def test_an_order_is_a_task_named_after_its_procedure_and_attempt(
     redis_server: RedisServer, sender: Sender, sendings: list[Sending]
 ) -> None:
     sender.send(sendings)
-    _eventually(lambda: redis_server.length("gw.default") == 3)
+    eventually(lambda: redis_server.length("gw.default") == 3)
     message = _messages(redis_server)[0]
     order = sendings[0].order
     headers = message["headers"]
@@ -91,7 +85,7 @@ def test_publishing_makes_nothing_in_redis_but_the_messages(
     redis_server: RedisServer, sender: Sender, sendings: list[Sending]
 ) -> None:
     sender.send(sendings)
-    _eventually(lambda: redis_server.length("gw.default") == 3)
+    eventually(lambda: redis_server.length("gw.default") == 3)
     with redis_server.client() as client:
         assert client.keys("*") == [b"gw.default"]
 
@@ -105,7 +99,7 @@ def test_a_question_is_another_task_than_the_attempt_it_asks_about(
     run = campaign.runs[0]
     assert run.attempt is not None
     sender.send([question_of(campaign, run, run.attempt, Mode.RESUME, utc_now() + timedelta(seconds=30))])
-    _eventually(lambda: redis_server.length("gw.default") == 1)
+    eventually(lambda: redis_server.length("gw.default") == 1)
     assert _messages(redis_server)[0]["headers"]["id"] == f"{run.attempt.id}~resume"
 
 
@@ -114,7 +108,7 @@ def test_an_expired_order_never_leaves(
 ) -> None:
     stale = Sending(order=sendings[0].order.model_copy(update={"expires_at": 1.0}), waves=1)
     sender.send([stale, sendings[1]])
-    _eventually(lambda: redis_server.length("gw.default") == 1)
+    eventually(lambda: redis_server.length("gw.default") == 1)
     assert _messages(redis_server)[0]["headers"]["id"] == sendings[1].order.attempt_id
 
 
@@ -122,14 +116,14 @@ def test_orders_wait_for_a_broker_that_was_killed_and_leave_once_it_is_back(
     redis_server: RedisServer, sender: Sender, sendings: list[Sending]
 ) -> None:
     sender.send(sendings[:1])
-    _eventually(lambda: redis_server.length("gw.default") == 1)
+    eventually(lambda: redis_server.length("gw.default") == 1)
     redis_server.stop()
     sender.send(sendings[1:])
     sender.send(sendings[1:])
-    _eventually(lambda: not sender.health.up)
+    eventually(lambda: not sender.health.up)
     assert sender.health.trouble
     redis_server.start()
-    _eventually(lambda: redis_server.length("gw.default") == 2)
+    eventually(lambda: redis_server.length("gw.default") == 2)
     assert sender.health.up
 
 
@@ -137,18 +131,18 @@ def test_a_hung_broker_is_noticed_and_holds_up_nobody(
     redis_server: RedisServer, sender: Sender, sendings: list[Sending]
 ) -> None:
     sender.send(sendings[:1])
-    _eventually(lambda: redis_server.length("gw.default") == 1)
+    eventually(lambda: redis_server.length("gw.default") == 1)
     redis_server.freeze()
     try:
         began = time.monotonic()
         sender.send(sendings[1:])
         assert time.monotonic() - began < 0.5
-        _eventually(lambda: not sender.health.up, 20)
+        eventually(lambda: not sender.health.up, 20)
     finally:
         redis_server.thaw()
     ids = {sending.order.attempt_id for sending in sendings}
     # the hung one may have taken the message before it was given up: sent twice is fine, lost is not
-    _eventually(lambda: {item["headers"]["id"] for item in _messages(redis_server)} == ids)
+    eventually(lambda: {item["headers"]["id"] for item in _messages(redis_server)} == ids)
 
 
 def test_a_read_only_broker_is_trouble_until_it_takes_orders_again(
@@ -157,9 +151,9 @@ def test_a_read_only_broker_is_trouble_until_it_takes_orders_again(
     with redis_server.client() as client:
         client.execute_command("REPLICAOF", "127.0.0.1", "1")
         sender.send(sendings)
-        _eventually(lambda: not sender.health.up)
+        eventually(lambda: not sender.health.up)
         client.execute_command("REPLICAOF", "NO", "ONE")
-    _eventually(lambda: redis_server.length("gw.default") == 3)
+    eventually(lambda: redis_server.length("gw.default") == 3)
 
 
 def test_a_full_broker_is_trouble_until_it_has_room_again(
@@ -168,9 +162,9 @@ def test_a_full_broker_is_trouble_until_it_has_room_again(
     with redis_server.client() as client:
         client.config_set("maxmemory", 1)
         sender.send(sendings)
-        _eventually(lambda: not sender.health.up)
+        eventually(lambda: not sender.health.up)
         client.config_set("maxmemory", 0)
-    _eventually(lambda: redis_server.length("gw.default") == 3)
+    eventually(lambda: redis_server.length("gw.default") == 3)
 
 
 def test_a_broker_that_refuses_our_password_is_trouble_and_the_password_is_not_told(
@@ -181,7 +175,7 @@ def test_a_broker_that_refuses_our_password_is_trouble_and_the_password_is_not_t
     wrong = Sender(f"redis://:hunter2@127.0.0.1:{redis_server.port}/0", now=utc_now)
     wrong.start()
     wrong.send(sendings)
-    _eventually(lambda: not wrong.health.up)
+    eventually(lambda: not wrong.health.up)
     wrong.stop()
     assert "hunter2" not in capsys.readouterr().out + wrong.health.trouble
 
@@ -191,11 +185,11 @@ def test_a_deposed_orchestrator_forgets_what_it_had_not_sent(
 ) -> None:
     redis_server.stop()
     sender.send(sendings)
-    _eventually(lambda: not sender.health.up)
+    eventually(lambda: not sender.health.up)
     sender.clear()
     sender.send([_again(sendings[0], "ctest9999/web-1/1")])
     redis_server.start()
-    _eventually(lambda: redis_server.length("gw.default") > 0)
+    eventually(lambda: redis_server.length("gw.default") > 0)
     assert [item["headers"]["id"] for item in _messages(redis_server)] == ["ctest9999/web-1/1"]
 
 

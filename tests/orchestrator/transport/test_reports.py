@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from orchestrator.transport.reports import MAX_BYTES, Receiver, parse
 from tasks.model import Mode
 from tasks.wire import Report, ReportKind
 from tests.support.hosts import ok
+from tests.support.patience import eventually
 from tests.support.redis import RedisServer
 from tests.support.worker import publish
 
@@ -114,16 +115,9 @@ def receiver(redis_server: RedisServer, desk: Desk) -> Iterator[Receiver]:
     """A receiver of the test's Redis."""
     running = Receiver(redis_server.url, desk, jitter=lambda: 0.0, idle_s=0.2)
     running.start()
-    _eventually(lambda: running.connected)
+    eventually(lambda: running.connected)
     yield running
     running.stop()
-
-
-def _eventually(test: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
 
 
 def _hosts(desk: Desk) -> set[str]:
@@ -135,7 +129,7 @@ def test_many_reports_come_in_few_batches_and_nothing_is_left_behind(
     redis_server: RedisServer, receiver: Receiver, desk: Desk
 ) -> None:
     publish(redis_server.url, [_report(number) for number in range(300)])
-    _eventually(lambda: len(desk.received) == 300)
+    eventually(lambda: len(desk.received) == 300)
     assert len(desk.batches) < 100
     assert redis_server.length("reports") == 0
     receiver.stop()
@@ -149,12 +143,12 @@ def test_a_report_that_was_not_committed_comes_again_after_a_restart(
 ) -> None:
     desk.commit = False
     publish(redis_server.url, [_report()])
-    _eventually(lambda: len(desk.received) == 1)
+    eventually(lambda: len(desk.received) == 1)
     receiver.stop()
     desk.commit = True
     again = Receiver(redis_server.url, desk, idle_s=0.2)
     again.start()
-    _eventually(lambda: len(desk.received) == 2)
+    eventually(lambda: len(desk.received) == 2)
     again.stop()
     assert desk.received == [_report(), _report()]
     assert redis_server.length("reports") == 0
@@ -170,8 +164,8 @@ def test_garbage_pushed_straight_into_the_queue_is_counted_and_the_next_report_i
         for item in garbage:
             client.lpush("reports", item)
             publish(redis_server.url, [_report(7)])
-    _eventually(lambda: sum(isinstance(item, Report) for item in desk.received) == len(garbage))
-    _eventually(lambda: sum(isinstance(item, Malformed) for item in desk.received) == len(garbage))
+    eventually(lambda: sum(isinstance(item, Report) for item in desk.received) == len(garbage))
+    eventually(lambda: sum(isinstance(item, Malformed) for item in desk.received) == len(garbage))
     assert receiver.connected
 
 
@@ -180,18 +174,18 @@ def test_reports_come_in_again_after_the_broker_was_killed_flushed_or_hung(
     redis_server: RedisServer, receiver: Receiver, desk: Desk
 ) -> None:
     redis_server.stop()
-    _eventually(lambda: not receiver.connected)
+    eventually(lambda: not receiver.connected)
     redis_server.start()
     publish(redis_server.url, [_report(1)])
-    _eventually(lambda: _hosts(desk) == {"web-1"})
+    eventually(lambda: _hosts(desk) == {"web-1"})
     redis_server.flush()
     publish(redis_server.url, [_report(2)])
-    _eventually(lambda: _hosts(desk) == {"web-1", "web-2"})
+    eventually(lambda: _hosts(desk) == {"web-1", "web-2"})
     redis_server.freeze()
     time.sleep(1)
     redis_server.thaw()
     publish(redis_server.url, [_report(3)])
-    _eventually(lambda: _hosts(desk) == {"web-1", "web-2", "web-3"})
+    eventually(lambda: _hosts(desk) == {"web-1", "web-2", "web-3"})
 
 
 @pytest.mark.services
@@ -205,5 +199,5 @@ def test_a_receiver_started_before_the_broker_reads_once_it_is_there(
     assert not early.connected
     redis_server.start()
     publish(redis_server.url, [_report()])
-    _eventually(lambda: len(desk.received) == 1)
+    eventually(lambda: len(desk.received) == 1)
     early.stop()
