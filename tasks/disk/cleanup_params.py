@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from tasks.commas import Commas
 from tasks.disk.keys import VOLUME_NAME
 from tasks.disk.rules import DAY_S, PRESETS, Preset, Target
 from tasks.errors import BadInput
 from tasks.procedure import Params
 
-
-def _split(value: object) -> object:
-    """A text is a list written with commas, as on the command line."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-#: a list that may also be written A,B,C
-Commas = BeforeValidator(_split)
 #: a label key, optionally with a value
 Selector = Annotated[
     str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^=\s][^=\n]*(=[^\n]*)?$")

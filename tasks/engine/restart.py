@@ -8,9 +8,10 @@ from pydantic import Field
 
 from tasks.connection import Connection
 from tasks.engine import preconditions as must
+from tasks.engine.comparing import Comparing
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.proof import downtime_s
-from tasks.engine.returning import beyond_undo, compared, differences, return_draft
+from tasks.engine.returning import return_draft
 from tasks.engine.running import Comparison, at_risk, compare, services_of
 from tasks.engine.start_budget import refuse_if_spent, restart_steps, start_steps
 from tasks.model import Kind, UndoClass
@@ -32,7 +33,7 @@ class RestartParams(Params):
     start_only: bool = False
 
 
-class Restart:
+class Restart(Comparing[HostFacts]):
     """Restarts once; a second run of the same order finds the newer process and does nothing."""
 
     spec = Spec(
@@ -108,18 +109,6 @@ class Restart:
     def undo(self, before: HostFacts, now: HostFacts, params: RestartParams, setting: Setting) -> Draft:  # noqa: ARG002 - contract
         """Bring the engine up if the restart left it down; a restart itself cannot be taken back."""
         return return_draft(before, now, wake=True)
-
-    def differences(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
-        """Compare containers, configuration and the running version with the first reading."""
-        return differences(before, now)
-
-    def beyond_undo(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
-        """What others changed since, where it stands before an undo begins."""
-        return beyond_undo(before, now)
-
-    def compared(self, before: HostFacts) -> tuple[str, ...]:
-        """What the comparison with the snapshot covers."""
-        return compared(before)
 
     def _judge(self, facts: HostFacts, params: RestartParams) -> None:
         must.require_changeable(facts)

@@ -10,20 +10,14 @@ from tasks.connection import Connection
 from tasks.engine import preconditions as must
 from tasks.engine import rollback_preconditions as back
 from tasks.engine.cached import cache_step
+from tasks.engine.comparing import Comparing
 from tasks.engine.family import main_package
 from tasks.engine.files import keep_step
 from tasks.engine.goal import SNAPSHOT_PATTERN, find_goal
 from tasks.engine.host_facts import gather
 from tasks.engine.marks import mark_steps
 from tasks.engine.proof import prove
-from tasks.engine.returning import (
-    beyond_undo,
-    compared,
-    differences,
-    leaving,
-    return_draft,
-    swap_steps,
-)
+from tasks.engine.returning import leaving, return_draft, swap_steps
 from tasks.engine.rollback_facts import RollbackFacts
 from tasks.engine.running import at_risk, services_of
 from tasks.engine.start_budget import start_steps
@@ -61,7 +55,7 @@ class RollbackParams(Params):
         return self
 
 
-class Rollback:
+class Rollback(Comparing[RollbackFacts]):
     """Installs older versions while the engine is down, restores its files, holds the packages, and proves it."""
 
     spec = Spec(
@@ -155,18 +149,6 @@ class Rollback:
     ) -> Draft:
         """Go forward again to the versions, files and holds this rollback found."""
         return return_draft(before, now, lock_timeout_s=params.lock_timeout_s, wake=True)
-
-    def differences(self, before: RollbackFacts, now: RollbackFacts) -> tuple[str, ...]:
-        """Compare with the snapshot taken before this rollback."""
-        return differences(before, now)
-
-    def beyond_undo(self, before: RollbackFacts, now: RollbackFacts) -> tuple[str, ...]:
-        """What others changed since, where it stands before an undo begins."""
-        return beyond_undo(before, now)
-
-    def compared(self, before: RollbackFacts) -> tuple[str, ...]:
-        """What the comparison with the snapshot covers."""
-        return compared(before)
 
 
 def _require_way(facts: RollbackFacts, params: RollbackParams) -> None:

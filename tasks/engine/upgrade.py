@@ -10,13 +10,14 @@ from tasks.connection import Connection
 from tasks.engine import preconditions as must
 from tasks.engine import start_budget
 from tasks.engine.cached import cache_step
+from tasks.engine.comparing import Comparing
 from tasks.engine.family import ALL_NAMES, Family, main_package
 from tasks.engine.files import keep_step
 from tasks.engine.host_facts import HostFacts, gather
 from tasks.engine.marks import mark_step, mark_steps
 from tasks.engine.proof import prove
 from tasks.engine.resolve import Request
-from tasks.engine.returning import beyond_undo, compared, configure_step, differences, return_draft
+from tasks.engine.returning import configure_step, return_draft
 from tasks.engine.running import at_risk, services_of
 from tasks.engine.transaction import APT_ENV, install_argv, pinned, update_argv
 from tasks.engine.version import DebianVersion, PackageName, VersionPrefix, same_release, upstream
@@ -68,7 +69,7 @@ class UpgradeParams(Params):
         return self.packages if self.packages is not None else "candidate"
 
 
-class Upgrade:
+class Upgrade(Comparing[HostFacts]):
     """Installs exact versions, keeps the files of those before, restarts only what can start, and proves it."""
 
     spec = Spec(
@@ -140,18 +141,6 @@ class Upgrade:
     def undo(self, before: HostFacts, now: HostFacts, params: UpgradeParams, setting: Setting) -> Draft:  # noqa: ARG002 - contract
         """Go back to the versions, files and marks of the snapshot, from the package files kept on the host."""
         return return_draft(before, now, lock_timeout_s=params.lock_timeout_s, wake=True)
-
-    def differences(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
-        """Compare with the snapshot."""
-        return differences(before, now)
-
-    def beyond_undo(self, before: HostFacts, now: HostFacts) -> tuple[str, ...]:
-        """What others changed since, where it stands before an undo begins."""
-        return beyond_undo(before, now)
-
-    def compared(self, before: HostFacts) -> tuple[str, ...]:
-        """What the comparison with the snapshot covers."""
-        return compared(before)
 
 
 def _before(facts: HostFacts, setting: Setting) -> HostFacts:

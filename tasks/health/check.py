@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from tasks.commas import Commas
 from tasks.connection import Connection
 from tasks.disk.objects import instant
 from tasks.errors import BadInput
@@ -27,18 +28,13 @@ MOST_RESTARTS = 100
 _CODES = {Level.WARNING: "W_HEALTH", Level.UNKNOWN: "W_HEALTH_UNKNOWN", Level.CRITICAL: "E_HEALTH"}
 
 
-def _split(value: object) -> object:
-    """A text is a list written with commas, as on the command line."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
 class HealthParams(Params):
     """Thresholds, and which checks to make."""
 
     warn_disk_pct: float = Field(default=70, ge=0, le=100, description="used share that is a warning")
     crit_disk_pct: float = Field(default=85, ge=0, le=100, description="used share that is critical")
     ping_timeout_s: float = Field(default=5, gt=0, le=9, description="seconds the daemon has to answer")
-    include: Annotated[tuple[CheckName, ...] | None, BeforeValidator(_split)] = Field(
+    include: Annotated[tuple[CheckName, ...] | None, Commas] = Field(
         default=None, description="checks to make; all of them when left out"
     )
 
