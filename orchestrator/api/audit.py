@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from orchestrator.api.campaigns import answer
-from orchestrator.api.contract import Service
+from orchestrator.api.contract import LoggedEvent, Service
 
 #: lines of one page at most
 PAGE = 5000
@@ -28,20 +28,7 @@ def router(service: Service) -> APIRouter:
         """Who did what, when and why, newest first."""
         own = None if campaign is None else service.campaign(campaign).id
         found = service.audit_newest(campaign_id=own, people=people, limit=limit)
-        lines: list[dict[str, Any]] = [
-            {
-                "seq": item.seq,
-                "at": item.at,
-                "campaign": item.campaign_id,
-                "host": item.host,
-                "kind": item.kind,
-                "by": item.data.get("by", ""),
-                "reason": item.data.get("reason", ""),
-                "plan_hash": plan_hash,
-            }
-            for item, plan_hash in found
-        ]
-        return answer({"lines": lines})
+        return answer({"lines": [told(item, plan_hash) for item, plan_hash in found]})
 
     @routes.get("/lines")
     def stored(
@@ -58,3 +45,17 @@ def router(service: Service) -> APIRouter:
         return asdict(service.audit_head())
 
     return routes
+
+
+def told(line: LoggedEvent, plan_hash: str) -> dict[str, Any]:
+    """Who did what, when, why and under which plan."""
+    return {
+        "seq": line.seq,
+        "at": line.at.isoformat(),
+        "campaign": line.campaign_id,
+        "host": line.host,
+        "kind": line.kind,
+        "by": line.data.get("by", ""),
+        "reason": line.data.get("reason", ""),
+        "plan_hash": plan_hash,
+    }

@@ -50,22 +50,23 @@ def router(service: Service) -> APIRouter:
     @routes.get("")
     def listed() -> dict[str, list[dict[str, Any]]]:
         """The kill switches that hold, oldest first."""
-        return {"switches": [_shown(switch) for switch in service.switches()]}
+        return {"switches": [shown(switch) for switch in service.switches()]}
 
     @routes.post("", status_code=202)
     def throw(body: Annotated[StopAllBody, Depends(reader(StopAllBody))]) -> dict[str, Any]:
         """Start nothing more, undos included, until it is released; repeating it changes nothing."""
-        return _shown(service.stop_all(body.wish()))
+        return shown(service.stop_all(body.wish()))
 
     @routes.post("/release", status_code=202)
     def release(body: Annotated[StopAllBody, Depends(reader(StopAllBody))]) -> dict[str, Any]:
         """Let go of what was stopped under this very target; repeating it changes nothing."""
-        return _shown(service.release_all(body.wish()))
+        return shown(service.release_all(body.wish()))
 
     return routes
 
 
-def _shown(switch: Switch) -> dict[str, Any]:
+def shown(switch: Switch) -> dict[str, Any]:
+    """A switch as the API gives it."""
     released = switch.released_at
     return {
         "target": switch.target.value,

@@ -50,6 +50,7 @@ def list_lines(
     campaign: Annotated[str, typer.Option(metavar="ID", help="Only this campaign.")] = "",
     limit: Annotated[int, typer.Option(metavar="N", help="Newest lines at most.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="Every line, not only what persons did.")] = False,
+    database_url: Database = None,
     output: Output = "table",
 ) -> None:
     """Show who did what, when, why, and under which plan; newest first."""
@@ -57,11 +58,15 @@ def list_lines(
     from orchestrator.cli.options import check_output
 
     check_output(output)
-    wanted: dict[str, str | int] = {"limit": whole("--limit", limit, least=1, most=5000)}
-    wanted["people"] = "false" if everything else "true"
-    if campaign:
-        wanted["campaign"] = session.client.campaign(campaign, full=False).id
-    body = session.client.get("/v1/audit", **wanted)
+    most = whole("--limit", limit, least=1, most=5000)
+    body: dict[str, Any]
+    if database_url is not None:
+        body = {"lines": _newest(database_url, campaign, people=not everything, limit=most)}
+    else:
+        wanted: dict[str, str | int] = {"limit": most, "people": "false" if everything else "true"}
+        if campaign:
+            wanted["campaign"] = session.client.campaign(campaign, full=False).id
+        body = session.client.get("/v1/audit", **wanted)
     if output == "json":
         session.data(json.dumps(body, indent=2))
     else:
@@ -136,6 +141,15 @@ def _head(session: Session, database_url: str | None) -> LogHead:
         return LogHead(length=int(body["length"]), chain=str(body["chain"]))
     with _reading(database_url) as store, store.read() as reader:
         return reader.log_head()
+
+
+def _newest(database_url: str, campaign: str, *, people: bool, limit: int) -> list[dict[str, Any]]:
+    from orchestrator.api.audit import told
+    from orchestrator.screens.sanitize import clean_json
+
+    with _reading(database_url) as store, store.read() as reader:
+        found = reader.newest_events(campaign_id=campaign or None, people=people, limit=limit)
+    return [clean_json(told(line, plan_hash)) for line, plan_hash in found]
 
 
 @contextmanager

@@ -25,6 +25,12 @@ def stop_all(
         bool, typer.Option("--release", help="Let go of what was stopped under this very target.")
     ] = False,
     listed: Annotated[bool, typer.Option("--list", help="Show the kill switches that hold.")] = False,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Throw it in this database itself, before an orchestrator starts on it."
+        ),
+    ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="table|json", help="Of --list; json: docs/cli.md.")
     ] = "table",
@@ -33,6 +39,8 @@ def stop_all(
     from orchestrator.cli.options import check_output
 
     check_output(output)
+    if database_url is not None and (listed or release):
+        raise BadInput("--database-url only throws a switch", hint="Start the orchestrator and ask it.")
     if listed:
         if release or not (procedure is campaign is reason is None):
             raise BadInput("--list takes no other flag of stop-all", hint="Leave the others out.")
@@ -41,6 +49,9 @@ def stop_all(
     if output != "table":
         raise BadInput("--output goes with --list", hint="Leave it out.")
     body = _body(procedure, campaign, reason)
+    if database_url is not None:
+        _say(session, _thrown_in(database_url, body), release=False)
+        return
     answer = session.client.post(f"/v1/stop-all{'/release' if release else ''}", body)
     _say(session, answer, release=release)
 
@@ -64,6 +75,20 @@ def _body(procedure: str | None, campaign: str | None, reason: str | None) -> di
     if not why:
         raise BadInput("--reason is missing", hint="Say why in a few words; it is kept in the record.")
     return body | {"by": author(), "reason": why}
+
+
+def _thrown_in(database_url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Throw it where no orchestrator works yet; the same as the API answers."""
+    from orchestrator.api.stop_all import shown
+    from orchestrator.campaign.kill_switch import Target
+    from orchestrator.plane import utc_now
+    from orchestrator.service.alone import alone
+    from orchestrator.service.stopping import StopAll
+
+    target = next((item for item in (Target.PROCEDURE, Target.CAMPAIGN) if item in body), Target.EVERYTHING)
+    wish = StopAll(target=target, name=body.get(target, ""), by=body["by"], reason=body["reason"])
+    with alone(database_url, utc_now) as service:
+        return shown(service.stop_all(wish))
 
 
 def _say(session: Session, switch: dict[str, Any], *, release: bool) -> None:

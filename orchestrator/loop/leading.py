@@ -59,14 +59,17 @@ def _started(pid: str) -> str | None:
 class Lead:
     """The right to write, as far as this process knows; SQL checks it again at every write."""
 
-    def __init__(self, store: Store, *, owner: str, now: Callable[[], datetime]) -> None:
-        """Lead nothing yet; `ensure` tries."""
+    def __init__(
+        self, store: Store, *, owner: str, now: Callable[[], datetime], passing: bool = False
+    ) -> None:
+        """Lead nothing yet; `ensure` tries. Who is only `passing` says so nowhere: it is no orchestrator."""
         self._store = store
         self._owner = owner
         self._now = now
         self._epoch: int | None = None
         self._renew_at: datetime | None = None
         self._guard = threading.Lock()
+        self._passing = passing
 
     @property
     def held(self) -> bool:
@@ -111,7 +114,7 @@ class Lead:
     def _take(self, now: datetime) -> bool:
         self._epoch = self._store.take_lead(self._owner, now, LEASE, gone=is_gone)
         self._renew_at = now + LEASE / 3
-        if self._epoch is not None:
+        if self._epoch is not None and not self._passing:
             log.info("This orchestrator leads", action="lead", epoch=self._epoch)
         return self._epoch is not None
 

@@ -66,6 +66,32 @@ def database(tmp_path: Path) -> Path:
     return path
 
 
+def test_who_did_what_is_read_from_a_database_nobody_works_on_any_more(
+    bare: Dockwave, database: Path
+) -> None:
+    url = f"sqlite:///{database}"
+    store = Store.open(url)
+    epoch = store.take_lead("test", NOON + timedelta(minutes=1), timedelta(seconds=9))
+    assert epoch is not None
+    with store.write(epoch) as writer:
+        said = {"by": "alice", "reason": "look\x1b[2J here"}
+        writer.log(
+            [LogEntry(kind="pause-asked", at=NOON, campaign_id=own, data=said) for own in ("ca", "cb")]
+        )
+    store.close()
+    shown = bare("audit", "list", "--database-url", url)
+    assert shown.exit_code == 0, shown.output
+    assert "look here" in shown.output
+    assert "k3" not in shown.output, "that was no person"
+    body = json.loads(bare("audit", "list", "--database-url", url, "--campaign", "ca", "-o", "json").output)
+    (line,) = body["lines"]
+    assert line | {"seq": 5, "by": "alice", "kind": "pause-asked", "campaign": "ca"} == line
+    assert (
+        len(json.loads(bare("audit", "list", "--all", "--database-url", url, "-o", "json").output)["lines"])
+        == 6
+    )
+
+
 def test_an_edited_database_is_told_offline(bare: Dockwave, database: Path) -> None:
     url = f"sqlite:///{database}"
     good = bare("audit", "verify", "--database-url", url)

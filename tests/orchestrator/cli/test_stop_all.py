@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from orchestrator.campaign.kill_switch import Switch, Target
 from orchestrator.campaign.states import CampaignState
+from orchestrator.store.store import Store
 from tests.orchestrator.cli.conftest import Dockwave
 from tests.orchestrator.scripted import NOON, ScriptedService
 
@@ -33,6 +35,36 @@ def test_a_procedure_or_a_campaign_is_stopped_alone(dockwave: Dockwave, service:
         (Target.PROCEDURE, "disk.usage"),
         (Target.CAMPAIGN, "c1"),
     ]
+
+
+def test_everything_is_stopped_in_the_database_before_an_orchestrator_starts_on_it(
+    bare: Dockwave, tmp_path: Path
+) -> None:
+    path = tmp_path / "put back.db"
+    Store.open(f"sqlite:///{path}").close()
+    for _ in range(2):
+        stopped = bare("stop-all", "--database-url", f"sqlite:///{path}", "--reason", "restored")
+        assert (stopped.exit_code, stopped.stdout.strip()) == (0, "everything stopped"), stopped.output
+    assert "dockwave stop-all --release --reason TEXT" in stopped.stderr
+    store = Store.look_at(f"sqlite:///{path}")
+    with store.read() as reader:
+        (switch,) = reader.switches()
+    store.close()
+    assert (switch.target, switch.reason, switch.holds) == (Target.EVERYTHING, "restored", True)
+    assert "@" in switch.by
+    unknown = bare("stop-all", "--database-url", f"sqlite:///{path}", "--campaign", "cnone", "--reason", "x")
+    assert (unknown.exit_code, "E_CAMPAIGN_UNKNOWN" in unknown.output) == (2, True)
+
+
+@pytest.mark.parametrize("flags", [("--release", "--reason", "x"), ("--list",)])
+def test_only_throwing_is_done_without_an_orchestrator(
+    bare: Dockwave, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    path = tmp_path / "dockwave.db"
+    Store.open(f"sqlite:///{path}").close()
+    refused = bare("stop-all", "--database-url", f"sqlite:///{path}", *flags)
+    assert refused.exit_code == 2
+    assert "--database-url" in refused.stderr
 
 
 @pytest.mark.parametrize(
