@@ -57,6 +57,11 @@ class Outside:
             quarantines=concerning(self.quarantines, campaign),
         )
 
+    def _left_alone(self, quarantines: tuple[Quarantine, ...], campaign: Campaign) -> tuple[Quarantine, ...]:
+        """Those that matter to a campaign: of its own hosts, and of all where they use up a budget it keeps."""
+        budgets = keeps_budgets(campaign, Surroundings(fleet_budget=self.fleet_budget))
+        return quarantines if budgets else tuple(concerning(quarantines, campaign))
+
     def check(self, reader: Reader, campaign: Campaign) -> None:
         """Refuse to commit what was decided before somebody threw a kill switch or quarantined a host, or released it.
 
@@ -64,7 +69,7 @@ class Outside:
         """
         if reader.switches() != self.switches:
             raise Conflict("A kill switch was thrown or released meanwhile; it is decided again")
-        if concerning(reader.quarantines(), campaign) != concerning(self.quarantines, campaign):
+        if self._left_alone(reader.quarantines(), campaign) != self._left_alone(self.quarantines, campaign):
             raise Conflict("A host was quarantined or released meanwhile; it is decided again")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from orchestrator.loop.outside import Outside
 from orchestrator.loop.planning import NewPlan
 from orchestrator.service.retrying import Retry
 from orchestrator.service.undoing import Undo
+from orchestrator.store.errors import Conflict
 from orchestrator.store.store import Store
 from tasks.errors import BadInput, Refused
 from tasks.model import Kind, Mode
@@ -134,6 +136,18 @@ def test_what_was_decided_before_a_quarantine_is_not_committed_after_it(
     assert len(reads) == 2, "the turn was decided again"
     states = control.states(own)
     assert (states["web-1"], states["web-2"], states["web-3"]) == ("ORDERED", "PENDING", "ORDERED")
+
+
+@pytest.mark.parametrize("budgets", [None, Budgets(fleet=Share(value=2))])
+def test_a_quarantine_of_any_host_is_news_to_a_campaign_that_keeps_a_budget(
+    control: Control, budgets: Budgets | None
+) -> None:
+    campaign = control.service.campaign(control.apply(("web-1",), budgets=budgets))
+    with control.store.read() as reader:
+        seen = Outside.read(reader)
+    control.service.quarantine_host("web-9", "anna", "its disk clicks")
+    with control.store.read() as reader, pytest.raises(Conflict) if budgets else nullcontext():
+        seen.check(reader, campaign)
 
 
 def test_reading_goes_on(control: Control) -> None:

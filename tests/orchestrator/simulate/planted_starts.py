@@ -145,6 +145,26 @@ STARTS: tuple[Bug, ...] = (
     ),
     bug(
         Law.GATES,
+        46,
+        "What a person let pass for one wave or host is open for all",
+        (
+            "campaign.gates.needed:override_of",
+            "(item.gate, item.wave, item.host) == wanted",
+            "item.gate == gate",
+        ),
+    ),
+    bug(
+        Law.GATES,
+        220,
+        "A person who lets one gate pass lets all of its wave pass",
+        (
+            "campaign.gates.needed:override_of",
+            "(item.gate, item.wave, item.host) == wanted",
+            "item.wave == wave",
+        ),
+    ),
+    bug(
+        Law.GATES,
         55,
         "An error opens a gate",
         (

@@ -261,8 +261,27 @@ STOPS: tuple[Bug, ...] = (
         "A host quarantined between a decision and its commit is ordered",
         (
             "loop.outside:Outside.check",
-            "if concerning(reader.quarantines(), campaign) != concerning(self.quarantines, campaign):",
+            "if self._left_alone(reader.quarantines(), campaign) != self._left_alone(self.quarantines, campaign):",
             "if campaign is None:",
         ),
+    ),
+    # -- clocks
+    bug(
+        Law.CLOCK,
+        1,
+        "A clock stops when twice its time is over",
+        ("campaign.clocks:_Reading.over", "hand.spent_s >= limit", "hand.spent_s >= 2 * limit"),
+    ),
+    bug(
+        Law.CLOCK,
+        1,
+        "A clock stops when half its time is over",
+        ("campaign.clocks:_Reading.over", "hand.spent_s >= limit", "hand.spent_s >= limit / 2"),
+    ),
+    bug(
+        Law.CLOCK,
+        14,
+        "A success does not begin the time without a success anew",
+        ("campaign.clocks:_last_success", "latest = max(latest, run.ended_at)", "latest = start"),
     ),
 )

@@ -153,4 +153,17 @@ TRUTH: tuple[Bug, ...] = (
         "No untouched host is asked before a rollback",
         ("campaign.limits.shared_cause:ask_controls", "if not failed or", "if failed or"),
     ),
+    # -- what hosts are to do
+    bug(
+        Law.OBJECTS,
+        0,
+        "Orders approve whatever the host finds",
+        ("loop.orders:_sending", "approved=run.approved", "approved=None"),
+    ),
+    bug(
+        Law.OBJECTS,
+        0,
+        "Orders do not name what is protected",
+        ("loop.orders:_sending", "protect=campaign.protect,", ""),
+    ),
 )
