@@ -81,7 +81,9 @@ def schedule_of(seed: int) -> Schedule:
     """Give the schedule of a seed: most have more than the plain one has; some have clocks and overrides of gates."""
     full = fullest_schedule(seed)
     dice = Dice(f"clocks {seed}")
-    if full == plain_schedule(seed) or not dice.chance(0.4):
+    # a clock would mostly stop what lies silent for so long
+    still = full == plain_schedule(seed) or any(what == "lapse" for _, what in full.events)
+    if still or not dice.chance(0.4):
         return full
     what = [dice.among(_SELDOM) for _ in range(dice.among((2, 4, 8)))]
     return replace(

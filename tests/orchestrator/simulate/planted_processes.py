@@ -124,7 +124,7 @@ PROCESSES: tuple[Bug, ...] = (
     ),
     bug(
         Law.KILL,
-        26,
+        184,
         "A new process publishes orders again although a kill switch holds",
         ("loop.open_orders:open_orders", "if killed:", "if killed and not killed:"),
     ),

@@ -76,7 +76,7 @@ STARTS: tuple[Bug, ...] = (
     ),
     bug(
         Law.GATES,
-        140,
+        46,
         "A gate that passed once stays open",
         (
             "campaign.gates.needed:NeededGate.is_open",
@@ -165,7 +165,7 @@ STARTS: tuple[Bug, ...] = (
     ),
     bug(
         Law.GATES,
-        55,
+        26,
         "An error opens a gate",
         (
             "campaign.gates.asking:settled",
@@ -180,7 +180,7 @@ STARTS: tuple[Bug, ...] = (
     ),
     bug(
         Law.GATES,
-        21,
+        26,
         "A gate after a wave opens by a pass of before its last host was final",
         (
             "campaign.gates.asking:NeededGate._opens_until",
@@ -196,7 +196,7 @@ STARTS: tuple[Bug, ...] = (
     ),
     bug(
         Law.WINDOW,
-        143,
+        97,
         "The clock on the wall of a window is that of UTC",
         ("campaign.windows:_shows", "instant.astimezone(ZoneInfo(window.zone))", "instant"),
     ),

@@ -127,7 +127,7 @@ STOPS: tuple[Bug, ...] = (
     ),
     bug(
         Law.ABORT,
-        691,
+        75,
         "An abort is acknowledged and not kept",
         (
             "service.service:Service.abort",
@@ -257,7 +257,7 @@ STOPS: tuple[Bug, ...] = (
     ),
     bug(
         Law.APART,
-        91,
+        354,
         "A host quarantined between a decision and its commit is ordered",
         (
             "loop.outside:Outside.check",
@@ -280,7 +280,7 @@ STOPS: tuple[Bug, ...] = (
     ),
     bug(
         Law.CLOCK,
-        14,
+        46,
         "A success does not begin the time without a success anew",
         ("campaign.clocks:_last_success", "latest = max(latest, run.ended_at)", "latest = start"),
     ),

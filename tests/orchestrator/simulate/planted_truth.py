@@ -20,7 +20,7 @@ TRUTH: tuple[Bug, ...] = (
     ),
     bug(
         Law.TRUTH,
-        893,
+        30,
         "A failed rollback counts as rolled back",
         (f"{ANSWERS}:_undone", "if equal_to_snapshot(result):", "if True:"),
     ),
@@ -92,7 +92,7 @@ TRUTH: tuple[Bug, ...] = (
     ),
     bug(
         Law.END,
-        110,
+        452,
         "A campaign ends as COMPLETE with hosts that are UNKNOWN",
         (
             "campaign.ending:final_state",
@@ -103,7 +103,7 @@ TRUTH: tuple[Bug, ...] = (
     # -- the way back
     bug(
         Law.WATCHED,
-        2,
+        8,
         "A host that was brought back is not watched",
         (f"{ANSWERS}:_undone", "if soak <= 0:", "if soak >= 0:"),
     ),
@@ -119,7 +119,7 @@ TRUTH: tuple[Bug, ...] = (
     ),
     bug(
         Law.DELAY,
-        17,
+        277,
         "The pause between two rollbacks is not waited for",
         ("campaign.bringing_back:undo_room", "if not policy.rollback_delay_s:", "if room:"),
     ),
