@@ -8,6 +8,7 @@ again, and the journal says where to go on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -26,7 +27,7 @@ from workers.host_record import HostRecord
 from workers.journal import HostPaths, Journal
 from workers.news import Progress
 from workers.steps import Steps
-from workers.takeback import Target, find_target
+from workers.takeback import Target, covered, find_target, fingerprint_of
 
 log = structlog.get_logger()
 
@@ -56,6 +57,8 @@ class Attempt:
         self._procedure: AnyProcedure = find(order.procedure)
         self._params: Params = parse_params(self._procedure, dict(order.params))
         effects = Effects(connection, order.attempt_id, self._journal.dir, beat=check)
+        #: what the host was before this attempt's first change, and the fingerprint of that
+        self._before: tuple[Facts, str] | None = None
         self._steps = Steps(order, self._journal, effects, say=self._say, check=check)
 
     # -- reading only --------------------------------------------------------------------------------------
@@ -115,8 +118,17 @@ class Attempt:
             result = self.give_up(
                 DockwaveError(f"{self.order.procedure} broke: {type(error).__name__}: {error}")
             )
+        result = self._with_snapshot(result)
         self._steps.settle(result)
         return result
+
+    def _with_snapshot(self, result: HostResult) -> HostResult:
+        """The result of a change with what tells its snapshot from every other one; what it says stays on the host."""
+        if self._before is None or self.order.mode is Mode.UNDO:
+            return result
+        facts, fingerprint = self._before
+        told = {"snapshot_sha256": fingerprint, "snapshot_covers": list(covered(self._procedure, facts))}
+        return replace(result, data={**result.data, **told})
 
     def give_up(self, error: DockwaveError) -> HostResult:
         """Tell a clean failure from one that left the host different, by comparing with the snapshot."""
@@ -152,8 +164,7 @@ class Attempt:
             if before is None:
                 if not steps:
                     return outcome.already_right(draft, skipped)
-                self._journal.store("before.json", facts.model_dump_json().encode())
-                before = facts
+                before = self._keep(facts)
             if not self._steps.do(steps):
                 break
         return self._verify(before or facts, skipped)
@@ -170,7 +181,7 @@ class Attempt:
             if not target.left(facts, self._snapshot(self._journal)):
                 break
             if number == 0 and self._snapshot(self._journal) is None:
-                self._journal.store("before.json", facts.model_dump_json().encode())
+                self._keep(facts)
             setting = self._setting(target.snapshot)
             draft = self._procedure.undo(target.snapshot, facts, self._params, setting)
             if not self._steps.do(draft.steps):
@@ -207,6 +218,15 @@ class Attempt:
         if content is None:
             return None
         facts: Facts = self._procedure.facts_type.model_validate_json(content)
+        if journal is self._journal:
+            self._before = facts, fingerprint_of(content)
+        return facts
+
+    def _keep(self, facts: Facts) -> Facts:
+        """Write what the host is now as the snapshot of this attempt."""
+        content = facts.model_dump_json().encode()
+        self._journal.store("before.json", content)
+        self._before = facts, fingerprint_of(content)
         return facts
 
     def _setting(self, before: Facts | None) -> Setting:

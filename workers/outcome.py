@@ -70,6 +70,7 @@ def undone(
         "differences": list(left),
         "compared": list(target.compared),
         "snapshot": f"{target.attempt_id}, in {target.directory}",
+        "snapshot_sha256": target.fingerprint,
         "changed_by_others": list(beyond),
     }
     if not left:

@@ -6,6 +6,7 @@ not taken back, would be destroyed silently by a return to an older snapshot.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,8 @@ class Target:
     directory: str
     #: facts before its first change; None = it changed nothing
     snapshot: Facts | None
+    #: of the snapshot's bytes; "" when there is none
+    fingerprint: str = ""
     #: it was proven and is of another campaign: what no step of it makes, others made since
     elsewhere: bool = False
     #: the steps it did that cannot be taken back
@@ -54,8 +57,7 @@ class Target:
     @property
     def compared(self) -> tuple[str, ...]:
         """What a comparison with the snapshot covers, in words."""
-        tell = getattr(self.procedure, "compared", None)
-        return () if tell is None or self.snapshot is None else tuple(tell(self.snapshot))
+        return () if self.snapshot is None else covered(self.procedure, self.snapshot)
 
     def beyond(self, started: Facts) -> tuple[str, ...]:
         """What others changed between that attempt and the start of its undo; it is left as it is."""
@@ -135,6 +137,17 @@ class Later:
         return result is not None and not result.changed
 
 
+def fingerprint_of(snapshot: bytes) -> str:
+    """SHA-256 of a snapshot as it lies on the host: SQL keeps it, the content stays there, for it may hold secrets."""
+    return hashlib.sha256(snapshot).hexdigest()
+
+
+def covered(procedure: AnyProcedure, snapshot: Facts) -> tuple[str, ...]:
+    """What a comparison with this snapshot covers, in words."""
+    tell = getattr(procedure, "compared", None)
+    return () if tell is None else tuple(tell(snapshot))
+
+
 def find_target(
     connection: Connection, paths: HostPaths, order: Order, undo_of: str, procedure: AnyProcedure
 ) -> Target:
@@ -158,6 +171,7 @@ def find_target(
         attempt_id=undo_of,
         directory=journal.dir,
         snapshot=None if content is None else procedure.facts_type.model_validate_json(content),
+        fingerprint="" if content is None else fingerprint_of(content),
         elsewhere=elsewhere and record.result is not None and record.result.outcome is Outcome.CHANGED,
         lost=_lost(record),
     )

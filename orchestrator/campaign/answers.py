@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from orchestrator.campaign import moves
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked, StopHeard
+from orchestrator.campaign.proof import another_snapshot, equal_to_snapshot, promised
 from orchestrator.campaign.states import HostState
 from tasks.model import Kind
 from tasks.result import HostError, HostResult, Outcome, StepState
@@ -121,7 +122,7 @@ def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now
     )
     if attempt.undo:
         return _undone(campaign, closed, result, now)
-    if _promised(attempt, result):
+    if promised(attempt, result):
         return _proven(campaign, closed, result, now)
     # UNDONE as the answer to an apply is no proof of anything we asked for, nor is it one without its comparison
     error = result.error or _unexplained(result)
@@ -159,20 +160,11 @@ def _never(attempt: Attempt, now: datetime) -> bool:
     return attempt.unreached_at is not None and attempt.sent == 1 and unheard and now >= attempt.expires_at
 
 
-def _promised(attempt: Attempt, result: HostResult) -> bool:
-    """Whether the host is as it was ordered to be: changed and read back, or equal to the snapshot of an undo."""
-    if attempt.undo_of is not None:
-        return equal_to_snapshot(result)
-    return result.outcome in {Outcome.OK, Outcome.CHANGED}
-
-
-def equal_to_snapshot(result: HostResult) -> bool:
-    """Whether the result proves the way back: the host compared itself with the snapshot and found no difference."""
-    return result.outcome is Outcome.UNDONE and tuple(result.data.get("differences", ("not compared",))) == ()
-
-
 def _undone(campaign: Campaign, run: HostRun, result: HostResult, now: datetime) -> HostRun:
     """Only a proven comparison with the snapshot is a rollback; anything else is a person's business."""
+    strange = another_snapshot(run, result)
+    if strange is not None:
+        return moves.fail(run, HostState.NEEDS_HUMAN, strange, now)
     if equal_to_snapshot(result):
         back, soak = replace(run, changed=False), campaign.policy.rollback_monitor_s
         if soak <= 0:
@@ -282,7 +274,7 @@ def _rechecked(
     over = run.soak_until is not None and now >= run.soak_until
     if not waiting or result.outcome in {Outcome.UNREACHABLE, Outcome.UNKNOWN}:
         return run
-    if _promised(attempt, result):
+    if promised(attempt, result):
         if not over:
             return run
         if attempt.undo:

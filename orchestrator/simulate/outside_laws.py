@@ -22,6 +22,7 @@ from orchestrator.simulate.laws import SKEW_S, Found, Law, Violation, is_open, i
 from orchestrator.simulate.stop_laws import HALTS
 from orchestrator.simulate.told import Told
 from tasks.model import Kind, Mode
+from tasks.result import Outcome
 from tasks.wire import Order
 
 _S = HostState
@@ -240,8 +241,7 @@ def _within_budgets(
     if budgets is None:
         return
     away = {run.host.name for _, run in _at_work(campaigns)} | told.apart
-    # one that failed was away before it was ordered to go back
-    fresh = [run for run in new if run.failed_as is None]
+    fresh = [run for run in new if not _was_away(run)]
     if budgets.fleet is not None and fresh:
         yield from _counted("the fleet", budgets.fleet, len(campaign.runs), away)
     racks = {run.host.name: run.host.labels for run in campaign.runs}
@@ -253,6 +253,12 @@ def _within_budgets(
                 run.host.name for _, run in _at_work(campaigns) if run.host.labels[budget.label] == value
             }
             yield from _counted(value, budget.most, len(mine), (away & mine) | others)
+
+
+def _was_away(run: HostRun) -> bool:
+    """Whether it was away before it was ordered: one that failed, or was stopped halfway, and goes back."""
+    ends = [item.result for item in run.attempts if not item.undo and item.result is not None]
+    return run.failed_as is not None or any(result.outcome is Outcome.FAILED for result in ends)
 
 
 def _counted(group: str, most: Share, hosts: int, away: set[str]) -> Found:
@@ -268,11 +274,10 @@ def _kept_apart(campaign: Campaign, new: list[HostRun], campaigns: Mapping[str, 
         for service in _services(run):
             away.setdefault(service, set()).add(run.host.name)
     for run in new if campaign.policy.quorum is not Quorum.OFF else ():
-        # one that failed was away before it was ordered to go back
         kept = [
             item for item in _services(run) if campaign.policy.quorum is Quorum.COMPOSE or "/" not in item
         ]
-        for service in kept if run.failed_as is None else ():
+        for service in () if _was_away(run) else kept:
             others = sorted(away.get(service, set()) - {run.host.name})
             if others:
                 detail = f"{run.host.name} ordered while {others[:3]} of service {service} are away"

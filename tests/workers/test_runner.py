@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,21 @@ def test_undo_returns_to_the_snapshot_and_proves_it(bench: Bench) -> None:
     assert result.outcome is Outcome.UNDONE
     assert result.data["differences"] == []
     assert bench.file.read_text() == "before\n"
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["by one worker", "by two"])
+def test_a_change_and_its_undo_tell_the_same_snapshot_and_not_what_is_in_it(bench: Bench, cut: bool) -> None:
+    bench.file.write_text("a secret\n")
+    order = bench.order(1, params={"never_right": True})
+    if cut:
+        _cut_worker_off(bench, order, at=9)
+    change = bench.result(order)
+    undo = bench.result(bench.order(2, mode=Mode.UNDO, undo_of="c1/machine/1", approved=None))
+    (file,) = (bench.folder / "dockwave" / "attempts").glob("c1-1-*/before.json")
+    taken = sha256(file.read_bytes()).hexdigest()
+    assert (change.data["snapshot_sha256"], undo.data["snapshot_sha256"]) == (taken, taken)
+    assert "a secret" in file.read_text()
+    assert "a secret" not in str(change.data)
 
 
 def test_undo_of_an_attempt_that_changed_nothing_is_a_no_op(bench: Bench) -> None:
