@@ -92,6 +92,8 @@ class Attempt:
     ordered_at: datetime
     #: after this the host refuses to start it
     expires_at: datetime
+    #: until when the passes of gates before its host are good, without which it is not published again; None = no gate
+    passed_until: datetime | None = None
     #: how often the order was published
     sent: int = 1
     #: instant of the last publication

@@ -109,6 +109,8 @@ class _Turn:
         campaign = self.campaign
         killed = bool(self.around.thrown)
         resend = not killed and not stopped(campaign) and campaign.state is not CampaignState.PAUSED
+        # what may not be ordered now is not published again either
+        resend = resend and not self.held.start
         busy = (*self.census.flying, *self.census.soaking)
         watched = watch(
             campaign.policy,

@@ -28,6 +28,7 @@ from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
 from orchestrator.campaign.census import checked_before, open_attempt
 from orchestrator.campaign.gates import asking as gates
 from orchestrator.campaign.gates import hosts as host_gates
+from orchestrator.campaign.gates.needed import passed_until
 from orchestrator.campaign.limits import shared_cause
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import LEGAL_CAMPAIGN, CampaignState, HostState
@@ -98,6 +99,7 @@ def _dispatched(
         undo_of=action.undo_of,
         ordered_at=now,
         expires_at=now + timedelta(seconds=campaign.policy.order_ttl_s),
+        passed_until=None if action.undo else passed_until(campaign, run.wave, name),
         sent_at=now,
     )
     moved = run if action.undo else moves.to(run, HostState.ORDERED, now)

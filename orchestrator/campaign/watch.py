@@ -43,7 +43,7 @@ def watch(
     """Questions and repeated orders that are due.
 
     `resend` is False when nothing new may start, `undos` when not even an undo may; `quarantined`
-    hosts get no order again.
+    hosts get no order again, nor do those whose gates passed too long ago.
     """
     look = _Watch(
         policy=policy,
@@ -55,6 +55,11 @@ def watch(
         quarantined=quarantined,
     )
     return tuple(action for run in runs if (action := look.at(run)) is not None)
+
+
+def still_passed(attempt: Attempt, now: datetime) -> bool:
+    """Whether what gates said before its host still lets it start; an order that may not start waits to expire."""
+    return attempt.passed_until is None or now < attempt.passed_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +114,7 @@ class _Watch:
                 return AskJournal(host=run.host.name, attempt_id=attempt.id)
             return None
         again = (self.undos if attempt.undo else self.resend) and run.host.name not in self.quarantined
+        again = again and still_passed(attempt, self.now)
         if again and attempt.sent < self.policy.max_orders and self._due(last, self.policy.resend_after_s):
             return Resend(host=run.host.name, attempt_id=attempt.id)
         return None

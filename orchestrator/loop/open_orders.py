@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from orchestrator.campaign.actions import Resend
+from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import applying, holding
 from orchestrator.campaign.limits.shared_cause import open_look
 from orchestrator.campaign.limits.stop_rules import stopped
 from orchestrator.campaign.record import record
 from orchestrator.campaign.states import CampaignState, HostState
+from orchestrator.campaign.watch import still_passed
 from orchestrator.loop import dry_runs
 from orchestrator.loop.orders import Sending, control_order, order_of
 from orchestrator.loop.outside import Outside
@@ -62,12 +64,12 @@ def open_orders(
     found: list[Sending] = []
     if killed:
         return found
-    held = stopped(campaign) or campaign.state is CampaignState.PAUSED
+    held = stopped(campaign) or campaign.state is CampaignState.PAUSED or brakes(campaign, now).start
     for run in campaign.runs:
         attempt = run.attempt
         if attempt is None or attempt.ended_at or attempt.accepted_at or attempt.expires_at <= now:
             continue
-        if run.host.name in quarantined:
+        if run.host.name in quarantined or not still_passed(attempt, now):
             continue
         if run.state in {HostState.ORDERED, HostState.ROLLING_BACK} and (attempt.undo or not held):
             found.append(order_of(campaign, run, attempt))

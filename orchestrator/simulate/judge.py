@@ -87,6 +87,8 @@ class Judge:
             self.find(order_laws.on_order(known, order.attempt_id, order.host.name, order.epoch, order.mode))
             if known is not None:
                 self.find(outside_laws.on_order(known, order, self._told, self._clock()))
+                if not self.restored:
+                    self.find(outside_laws.on_published(known, order, self._told, self._clock()))
 
     def began(self, host: SimHost, entry: Entry) -> None:
         """Judge an attempt that a host begins now."""

@@ -29,7 +29,7 @@ class Law(Enum):
     )
     KILL = "I6: nothing is ordered or published while a kill switch holds, and what left before expires"
     WAVES = "I7: no host of a wave starts before the wave before it is settled, soaked and its delay over"
-    GATES = "I7: no wave opens, and no host starts, past a gate that has not passed lately"
+    GATES = "I7: no wave opens, no host starts, and no order is published again, past a gate that has not passed lately"
     LATE = "an order that has expired is not published, and none lives longer than its policy says"
     EARLY = "a stop rule stops only when more hosts are in trouble than it tolerates"
     STOP = "I8: past a stop rule, a halt or a pause nothing starts but rollback"
@@ -44,7 +44,7 @@ class Law(Enum):
     OBJECTS = (
         "I15: hosts are ordered what their own dry run told and nothing else, and what is protected is named"
     )
-    WINDOW = "no host is ordered outside the windows, nor in a blackout"
+    WINDOW = "no host is ordered, and no order published again, outside the windows, nor in a blackout"
     QUORUM = "hosts that share a service its policy keeps apart are never away together"
     LOOK = "nobody is brought back while untouched hosts are asked, nor when all that answered fail too"
     HELD = "after a failed rollback nobody else is brought back but as the policy or a person says"

@@ -49,13 +49,8 @@ def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[st
         return
     if told.stopped_since(after) is not None:
         yield Violation(law=Law.KILL, detail=f"{_names(new)} ordered although {list(told.thrown)} hold")
-    forward = [run for run in new if not run.attempts[-1].undo]
-    if forward:
-        yield from _in_blackout(after, forward)
-        yield from _passed(
-            after, told, _gates(after, Moment.BACKGROUND), 0, forward[0].attempts[-1].ordered_at
-        )
-        yield from _passed_before(after, told, forward)
+    for run in new:
+        yield from _may_start(after, run, told, run.attempts[-1].ordered_at)
     if after.kind is Kind.READ_ONLY:
         return
     apart = [run for run in new if run.host.name in told.apart]
@@ -86,6 +81,14 @@ def on_order(campaign: Campaign, order: Order, told: Told, now: datetime) -> Fou
         yield Violation(law=Law.KILL, detail=f"an order for {host} left although {list(told.thrown)} hold")
     if campaign.kind is not Kind.READ_ONLY and host in told.apart:
         yield Violation(law=Law.APART, detail=f"an order left for {host}, which is quarantined")
+
+
+def on_published(campaign: Campaign, order: Order, told: Told, now: datetime) -> Found:
+    """Judge an order to begin something that leaves for the first time or again: its host may be started now."""
+    run = campaign.run_of(order.host.name)
+    starts = order.mode in {Mode.APPLY, Mode.UNDO} and not reads_for_gate(order.attempt_id)
+    if starts and run is not None and run.attempt is not None:
+        yield from _may_start(campaign, run, told, now)
 
 
 def on_began(campaign: Campaign, entry: Entry, told: Told) -> Found:
@@ -122,16 +125,25 @@ def _back_once(campaign: Campaign, campaigns: Mapping[str, Campaign]) -> Found:
             yield Violation(law=Law.BACK, detail=f"{run.host.name} has nothing of {undone.id} to take back")
 
 
-def _in_blackout(campaign: Campaign, started: Iterable[HostRun]) -> Found:
-    windows = campaign.policy.windows
-    for run in started if windows is not None and windows.allow is not None else ():
-        at = run.attempts[-1].ordered_at
-        if windows is not None and not any(_shows(window, at) for window in windows.allow or ()):
-            yield Violation(law=Law.WINDOW, detail=f"{run.host.name} ordered at {at}, outside the windows")
-    for closed in windows.blackouts if windows is not None else ():
-        for run in started:
-            if closed.start <= run.attempts[-1].ordered_at < closed.end:
-                yield Violation(law=Law.WINDOW, detail=f"{run.host.name} ordered in the blackout")
+def _may_start(campaign: Campaign, run: HostRun, told: Told, at: datetime) -> Found:
+    """Windows and gates let this host be started then; an undo waits for neither."""
+    if run.attempts[-1].undo:
+        return
+    yield from _in_blackout(campaign, run, at)
+    yield from _passed(campaign, told, _gates(campaign, Moment.BACKGROUND), 0, at)
+    yield from _passed_before(campaign, told, run, at)
+
+
+def _in_blackout(campaign: Campaign, run: HostRun, at: datetime) -> Found:
+    """The host was ordered, or its order left, then."""
+    windows, name = campaign.policy.windows, run.host.name
+    if windows is None:
+        return
+    if windows.allow is not None and not any(_shows(window, at) for window in windows.allow):
+        yield Violation(law=Law.WINDOW, detail=f"{name} ordered at {at}, outside the windows")
+    for closed in windows.blackouts:
+        if closed.start <= at < closed.end:
+            yield Violation(law=Law.WINDOW, detail=f"{name} ordered in the blackout")
 
 
 def _shows(window: Window, at: datetime) -> bool:
@@ -157,17 +169,16 @@ def _opened(campaign: Campaign, told: Told) -> Found:
         yield from _passed(campaign, told, _gates(campaign, Moment.AFTER_WAVE), number - 1, now, number - 1)
 
 
-def _passed_before(campaign: Campaign, told: Told, started: Iterable[HostRun]) -> Found:
-    """Each gate before these hosts has passed for each of them, not longer ago than it is good for."""
+def _passed_before(campaign: Campaign, told: Told, run: HostRun, now: datetime) -> Found:
+    """Each gate before this host has passed for it, not longer ago than it is good for."""
     for gate in _gates(campaign, Moment.HOST):
-        for run in started:
-            if (campaign.id, gate.name, run.wave, run.host.name) in told.overridden:
-                continue
-            asked = told.host_passes.get((campaign.id, gate.name, run.host.name), [])
-            now, good_for = run.attempts[-1].ordered_at, timedelta(seconds=gate.every_s)
-            if not any(now < at + good_for for at in asked):
-                detail = f"{campaign.id} started {run.host.name} past {gate.name}: {asked[-3:]}"
-                yield Violation(law=Law.GATES, detail=detail)
+        if (campaign.id, gate.name, run.wave, run.host.name) in told.overridden:
+            continue
+        asked = told.host_passes.get((campaign.id, gate.name, run.host.name), [])
+        good_for = timedelta(seconds=gate.every_s)
+        if not any(now < at + good_for for at in asked):
+            detail = f"{campaign.id} started {run.host.name} past {gate.name}: {asked[-3:]}"
+            yield Violation(law=Law.GATES, detail=detail)
 
 
 def _passed(

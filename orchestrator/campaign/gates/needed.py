@@ -75,6 +75,11 @@ class NeededGate:
         until = self._opens_until()
         return until is not None and now < until
 
+    @property
+    def good_until(self) -> datetime | None:
+        """Until when what it said lets go on; None when it said no such thing, or a person's word opens it."""
+        return None if self.override is not None else self._opens_until()
+
     def due(self, now: datetime) -> datetime | None:
         """When it is to be asked next; this instant = at once, None = never."""
         state = self.state
@@ -177,6 +182,13 @@ def at_host(campaign: Campaign, gate: Gate, wave: int, host: str, state: GateSta
     return NeededGate(
         gate=gate, wave=wave, state=state, override=override_of(campaign, gate.name, wave, host), host=host
     )
+
+
+def passed_until(campaign: Campaign, wave: int, host: str) -> datetime | None:
+    """Until when the passes are good that let this host start; None when no gate was asked for it."""
+    gates = gates_at_hosts(campaign, wave)
+    found = (at_host(campaign, gate, wave, host, state_of(campaign, gate.name, wave, host)) for gate in gates)
+    return min((item.good_until for item in found if item.good_until is not None), default=None)
 
 
 def gate_deadline(gate: Gate, state: GateState) -> datetime:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.campaign.actions import Dispatch, WakeAt
+from orchestrator.campaign.actions import AskGate, AskJournal, Dispatch, OpenWave, Resend, WakeAt
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.decide import decide
+from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.explaining.why import explain
+from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
+from orchestrator.campaign.gates.needed import state_of
 from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.usual import Pace, Usual
@@ -17,7 +20,7 @@ from orchestrator.campaign.windows import Interval, Window, Windows
 from orchestrator.cli.live import changes, picture
 from orchestrator.screens.report import plain_text, result
 from orchestrator.screens.viewing import campaign_view
-from tests.orchestrator.campaign.worlds import CHANGED, START, UNDONE, World, failed, planned
+from tests.orchestrator.campaign.worlds import CHANGED, START, UNDONE, World, failed, planned, refused
 
 #: Sunday 12:00 UTC is START; this one is open until 13:00
 NOON = Windows(allow=(Window(days=frozenset({6}), opens=12 * 60, closes=13 * 60, zone="UTC"),))
@@ -50,6 +53,42 @@ def test_a_window_that_closes_in_mid_wave_lets_hosts_finish_and_starts_the_next_
     assert world.campaign.state is CampaignState.RUNNING
     world.now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
     assert [a.host for a in world.run() if isinstance(a, Dispatch)] == ["h2"]
+
+
+def test_an_order_nobody_accepted_is_not_published_again_in_a_closed_window() -> None:
+    """Its host has not begun: the order expires, and the host is started when the window opens."""
+    world = World(planned(1, tune={"windows": NOON}))
+    world.now = datetime(2026, 3, 1, 12, 59, 45, tzinfo=UTC)
+    world.run()
+    assert [type(action) for action in world.run(seconds=10)] == [Resend]
+    assert world.run(seconds=10) == ()
+    assert [type(action) for action in world.run(seconds=40)] == [AskJournal]
+    world.decline("h1", refused("E_NOT_STARTED"))
+    assert not [a for a in world.run(seconds=60) if isinstance(a, Dispatch)]
+    world.now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
+    assert [a.host for a in world.run() if isinstance(a, Dispatch)] == ["h1"]
+
+
+def test_an_order_nobody_accepted_is_published_again_once_the_gate_in_the_background_is_open() -> None:
+    gate = Gate(name="http-1", kind=GateKind.HTTP, at=Moment.BACKGROUND, url="http://shop/", failures=9)
+    world = World(planned(1, tune={"gates": (gate,)}))
+
+    def answer(verdict: Verdict) -> None:
+        state = state_of(world.campaign, "http-1", 0)
+        assert state is not None
+        world.see(GateAnswered(gate="http-1", wave=0, asked_at=state.asked_at, verdict=verdict))
+
+    world.run()
+    answer(Verdict.PASS)
+    assert [type(action) for action in world.run()] == [OpenWave, Dispatch]
+    assert [type(action) for action in world.run(seconds=9)] == []
+    world.now += timedelta(seconds=21)
+    assert [type(action) for action in world.run()] == [AskGate, Resend], (
+        "its pass holds while it is asked again"
+    )
+    answer(Verdict.FAIL)
+    assert world.run(seconds=12) == ()
+    assert [type(action) for action in world.run(seconds=18)] == [AskGate, AskJournal]
 
 
 def test_a_closed_window_does_not_hold_an_undo() -> None:

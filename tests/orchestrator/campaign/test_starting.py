@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.campaign.actions import AskGate, Dispatch
+from orchestrator.campaign.actions import AskGate, AskJournal, Dispatch, Resend
 from orchestrator.campaign.brakes import brakes
 from orchestrator.campaign.events import (
     GateAnswered,
@@ -274,6 +274,63 @@ def test_a_host_that_waited_long_for_its_lock_is_asked_for_again() -> None:
     assert world.ordered() == ["h1", "h1"]
 
 
+def test_an_order_nobody_accepted_is_published_again_only_while_its_pass_is_good() -> None:
+    """Then it expires, the host says that it never started, and the next one takes a new pass."""
+    world = gated(count=1, every_s=15.0, failures=1)
+    world.run()
+    world.now += timedelta(seconds=2)
+    answer(world, "h1", Verdict.PASS)
+    assert [type(action) for action in world.run(seconds=10)] == [Resend]
+    assert world.run(seconds=10) == ()
+    assert world.run(seconds=39) == ()
+    assert [type(action) for action in world.run(seconds=1)] == [AskJournal]
+    world.decline("h1", refused("E_NOT_STARTED"))
+    world.run()
+    assert asked(world) == ["h1"]
+    answer(world, "h1", Verdict.FAIL, "status 503")
+    assert world.ordered() == ["h1"]
+    assert world.host("h1").state is HostState.PENDING
+
+
+def test_of_several_gates_the_pass_that_is_good_for_the_shortest_time_decides() -> None:
+    gates = tuple(
+        Gate(name=name, kind=GateKind.HTTP, at=Moment.HOST, url="http://shop/", every_s=every_s)
+        for name, every_s in ((NAME, 30.0), ("http-2", 12.0))
+    )
+    world = World(planned(1, tune={"gates": gates}))
+    world.run()
+    for gate in gates:
+        world.see(GateAnswered(gate=gate.name, wave=1, asked_at=world.now, verdict=Verdict.PASS, host="h1"))
+    world.run()
+    assert world.ordered() == ["h1"]
+    assert [type(action) for action in world.run(seconds=10)] == [Resend]
+    assert world.run(seconds=10) == ()
+
+
+@pytest.mark.parametrize("said", [Verdict.FAIL, Verdict.PASS])
+def test_an_order_past_a_gate_that_a_person_opened_is_published_again(said: Verdict) -> None:
+    world = gated(count=1, failures=5, every_s=5.0)
+    world.run()
+    world.now += timedelta(seconds=6)
+    answer(world, "h1", said)
+    assert world.ordered() == [], "it failed, or its pass came too late"
+    world.see(OverrideAsked(gate=NAME, wave=1, by="ann", reason="the probe is wrong here", host="h1"))
+    world.run()
+    assert world.ordered() == ["h1"]
+    assert [type(action) for action in world.run(seconds=10)] == [Resend]
+
+
+def test_an_undo_is_published_again_whatever_gates_said() -> None:
+    world = gated(count=1, every_s=5.0)
+    world.run()
+    answer(world, "h1", Verdict.PASS)
+    world.accept("h1")
+    world.end("h1", failed(changed=True))
+    world.run()
+    assert world.undos() == ["h1"]
+    assert [type(action) for action in world.run(seconds=10)] == [Resend]
+
+
 def test_a_host_that_somebody_else_holds_is_not_asked_for() -> None:
     world = gated(count=2)
     world.tick(blocked=frozenset({"h1"}))
@@ -452,6 +509,44 @@ def test_whatever_gates_say_no_host_starts_without_a_fresh_pass_and_little_is_ke
         world.tick()
     _let_all_pass(world, rounds=4 * count + 8)
     assert world.state() is CampaignState.COMPLETE, "once gates pass it comes to its end"
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 99), st.sampled_from([Verdict.PASS, *Verdict]), st.integers(0, 15), st.booleans()
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=60)
+@given(steps=_STEPS, every_s=st.sampled_from([8.0, 25.0, 90.0]), parallelism=st.integers(1, 3))
+def test_whatever_is_lost_no_order_is_published_without_a_fresh_pass(
+    steps: list[tuple[int, Verdict, int, bool]], every_s: float, parallelism: int
+) -> None:
+    world = gated(
+        count=4, parallelism=parallelism, every_s=every_s, failures=1000, errors=1000, inconclusive=1000
+    )
+    passed: dict[str, Any] = {}
+    world.run()
+    for pick, verdict, seconds, lost in steps:
+        open_ = [item for item in world.campaign.gates if item.host and item.answered_at is None]
+        if open_:
+            item = open_[pick % len(open_)]
+            world.see(
+                GateAnswered(
+                    gate=NAME, wave=item.wave, asked_at=item.asked_at, verdict=verdict, host=item.host
+                )
+            )
+            if verdict is Verdict.PASS:
+                passed[item.host] = item.asked_at
+        world.now += timedelta(seconds=seconds)
+        while done := world.tick():
+            for action in done:
+                if isinstance(action, Dispatch | Resend):
+                    assert world.now < passed[action.host] + timedelta(seconds=every_s)
+                if isinstance(action, AskJournal) and not lost:
+                    world.decline(action.host, refused("E_NOT_STARTED"))
 
 
 def _let_all_pass(world: World, *, rounds: int) -> None:

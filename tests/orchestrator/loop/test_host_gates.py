@@ -133,6 +133,36 @@ def test_a_question_about_a_host_survives_a_restart_and_carries_its_host(store: 
     assert answer.host == "web-1"
 
 
+@pytest.mark.parametrize(("good_for_s", "again"), [(60.0, True), (15.0, False)])
+def test_a_new_process_publishes_an_order_again_only_while_the_pass_before_its_host_is_good(
+    store: Store, good_for_s: float, *, again: bool
+) -> None:
+    control = Control(store)
+    gate = Gate(name="http-1", kind=GateKind.HTTP, at=Moment.HOST, url="http://shop/", every_s=good_for_s)
+    own = control.apply(("web-1",), gates=(gate,))
+
+    def let_pass() -> None:
+        asked_at = control.questions[-1].asked_at
+        passed = GateAnswered(gate="http-1", wave=1, asked_at=asked_at, verdict=Verdict.PASS, host="web-1")
+        control.reconciler.gate_answers.put(own, passed)
+
+    control.tick()
+    let_pass()
+    control.tick()
+    first = [order.attempt_id for order in control.outbox.sent if order.mode is Mode.APPLY]
+    assert first == [f"{own}/web-1/1"]
+    control.restart(dead_s=20)
+    control.tick(2)
+    assert [order.attempt_id for order in control.outbox.sent] == (first if again else [])
+    if not again:
+        control.run(own, lambda _campaign: bool(control.questions))
+        assert control.states(own)["web-1"] == "PENDING"
+        let_pass()
+    control.run(own, over)
+    assert control.states(own) == {"": "COMPLETE", "web-1": "SUCCEEDED"}
+    assert list(control.hosts.effects.items()) == [(f"{own}/web-1/{1 if again else 2}", 1)]
+
+
 def test_containers_are_compared_with_the_snapshot_of_the_attempt_once_a_host_was_changed(
     store: Store,
 ) -> None:

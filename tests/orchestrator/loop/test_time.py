@@ -52,11 +52,14 @@ def test_a_window_that_closes_in_mid_wave_lets_the_host_at_work_finish_and_start
     own = _applied(control, _policy(windows=Windows(blackouts=(CLOSED,)), **PATIENT))
     control.tick()
     assert _started(control) == ["web-1"]
+    accepted, *rest = control.hosts.answer(control.outbox.waiting.pop())
+    control.say(accepted)
+    control.tick()
     control.clock.instant = CLOSED.start
     if restart:
         control.restart()
         control.tick()
-    control.work()
+    control.say(*rest)
     control.tick(3)
     assert control.states(own) == {
         "": "RUNNING",
@@ -69,6 +72,23 @@ def test_a_window_that_closes_in_mid_wave_lets_the_host_at_work_finish_and_start
     control.clock.instant = CLOSED.end - timedelta(seconds=1)
     control.tick(3)
     assert set(_started(control)) <= {"web-1"}
+    control.clock.instant = CLOSED.end
+    control.run(own, over)
+    assert control.states(own)[""] == "COMPLETE"
+    assert control.hosts.effects.total() == 3
+
+
+def test_an_order_that_may_never_have_left_does_not_leave_in_a_closed_window(store: Store) -> None:
+    control = Control(store)
+    own = _applied(control, _policy(windows=Windows(blackouts=(CLOSED,))))
+    control.clock.instant = CLOSED.start - timedelta(seconds=10)
+    control.tick()
+    assert _started(control) == ["web-1"]
+    control.restart()
+    control.run(own, lambda campaign: campaign.runs[0].state is HostState.PENDING)
+    assert _started(control) == []
+    control.tick(3)
+    assert _started(control) == []
     control.clock.instant = CLOSED.end
     control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"

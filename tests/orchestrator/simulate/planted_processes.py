@@ -123,6 +123,12 @@ PROCESSES: tuple[Bug, ...] = (
         ("loop.open_orders:open_orders", "stopped(campaign) or campaign.state is", "campaign.state is"),
     ),
     bug(
+        Law.WINDOW,
+        323,
+        "A new process publishes orders again while no host may be started",
+        ("loop.open_orders:open_orders", " or brakes(campaign, now).start", ""),
+    ),
+    bug(
         Law.KILL,
         184,
         "A new process publishes orders again although a kill switch holds",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.simulate.laws import Law
-from tests.orchestrator.simulate.planted_bug import ANSWERS, DECIDE, Bug, bug
+from tests.orchestrator.simulate.planted_bug import ANSWERS, DECIDE, WATCH, Bug, bug
 
 STARTS: tuple[Bug, ...] = (
     # -- slots and waves
@@ -199,6 +199,18 @@ STARTS: tuple[Bug, ...] = (
         97,
         "The clock on the wall of a window is that of UTC",
         ("campaign.windows:_shows", "instant.astimezone(ZoneInfo(window.zone))", "instant"),
+    ),
+    bug(
+        Law.GATES,
+        172,
+        "An order nobody accepted is published again past a gate before its host that passed too long ago",
+        (f"{WATCH}:_Watch._ordered", "again = again and still_passed(attempt, self.now)", "pass"),
+    ),
+    bug(
+        Law.WINDOW,
+        89,
+        "Orders nobody accepted are published again while no host may be started",
+        (f"{DECIDE}:_Turn.actions", "resend = resend and not self.held.start", "pass"),
     ),
     # -- services
     bug(

@@ -221,6 +221,46 @@ def test_an_order_that_leaves_too_late_or_past_a_stop_is_seen() -> None:
     assert laws(once, Told(thrown={(Target.EVERYTHING, ""): NOON})) == {Law.KILL}
 
 
+def published(campaign: Campaign, told: Told, after_s: int) -> set[Law]:
+    """The laws the order of the first host breaks that leaves, perhaps once more, so long after it was given."""
+    once = started(campaign)
+    attempt = once.runs[0].attempts[0]
+    order = order_of(once, once.runs[0], attempt).order
+    now = attempt.ordered_at + after_s * SECOND
+    return {item.law for item in outside_laws.on_published(once, order, told, now)}
+
+
+@pytest.mark.parametrize(("at", "good_for_s"), [(Moment.HOST, 10), (Moment.BACKGROUND, 20)])
+@pytest.mark.parametrize(("late_s", "law"), [(-1, set()), (0, {Law.GATES})])
+def test_an_order_that_leaves_again_past_a_stale_pass_is_seen(
+    at: Moment, good_for_s: int, late_s: int, law: set[Law]
+) -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=at, argv=("true",), every_s=10.0, timeout_s=5.0)
+    campaign = with_policy(gates=(gate,))
+    (ordered_at,) = {item.ordered_at for run in started(campaign).runs for item in run.attempts}
+    told = Told(
+        passes={(campaign.id, "g", 0): [ordered_at]},
+        host_passes={(campaign.id, "g", campaign.runs[0].host.name): [ordered_at]},
+    )
+    assert published(campaign, told, good_for_s + late_s) == law
+
+
+@pytest.mark.parametrize(("after_s", "law"), [(4, set()), (5, {Law.WINDOW}), (8, set())])
+def test_an_order_that_leaves_again_in_a_blackout_is_seen(after_s: int, law: set[Law]) -> None:
+    (ordered_at,) = {item.ordered_at for run in started(BEFORE).runs for item in run.attempts}
+    closed = Interval(start=ordered_at + 5 * SECOND, end=ordered_at + 8 * SECOND)
+    assert published(with_policy(windows=Windows(blackouts=(closed,))), Told(), after_s) == law
+
+
+def test_the_order_of_an_undo_may_leave_whatever_gates_and_windows_say() -> None:
+    gate = Gate(name="g", kind=GateKind.COMMAND, at=Moment.HOST, argv=("true",))
+    closed = Windows(blackouts=(Interval(start=NOON - SECOND, end=NOON + SECOND),))
+    once = started(with_policy(gates=(gate,), windows=closed))
+    back = with_run(once, 0, attempts=(replace(once.runs[0].attempts[0], undo=True),))
+    order = order_of(back, back.runs[0], back.runs[0].attempts[0]).order
+    assert not list(outside_laws.on_published(back, order, Told(), NOON))
+
+
 def test_an_attempt_told_to_stop_for_no_reason_is_seen() -> None:
     once = started(BEFORE)
     question = order_of(once, once.runs[0], once.runs[0].attempts[0]).order
