@@ -10,8 +10,10 @@ from orchestrator.simulate.laws import Found, Law, Violation
 from orchestrator.simulate.undo_laws import SHARED, new_undos, overruled
 
 
-def on_save(before: Campaign, after: Campaign, taken: AbstractSet[str]) -> Found:
-    """Judge one saved turn; `taken` are hosts that others work on, or that are quarantined."""
+def on_save(
+    before: Campaign, after: Campaign, taken: AbstractSet[str], let_go: AbstractSet[str] = frozenset()
+) -> Found:
+    """Judge one saved turn; `taken` are at work for others or quarantined, `let_go` may have been when it began."""
     if overruled(after):
         return
     yield from _heard(before, after, taken)
@@ -24,6 +26,7 @@ def on_save(before: Campaign, after: Campaign, taken: AbstractSet[str]) -> Found
             and run.wave
             and not run.attempts
             and run.host.name not in taken
+            and run.host.name not in let_go
         ]
         if free:
             detail = f"{failed[0].host.name} is brought back and nobody looked at {free[:3]}"

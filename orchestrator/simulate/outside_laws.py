@@ -42,7 +42,7 @@ def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[st
         gates = _gates(after, Moment.BACKGROUND) if after.waves else []
         yield from _passed(after, told, gates, 0, after.ended_at, after.waves)
     if after.policy.control_hosts:
-        yield from look_laws.on_save(before, after, _taken(after, told, campaigns))
+        yield from look_laws.on_save(before, after, _taken(after, told, campaigns), _let_go(after, campaigns))
     pairs = zip(before.runs, after.runs, strict=True)
     new = [run for was, run in pairs if len(run.attempts) > len(was.attempts)]
     if not new:
@@ -207,18 +207,24 @@ def _passed(
 
 
 def _taken(campaign: Campaign, told: Told, campaigns: Mapping[str, Campaign]) -> set[str]:
-    """Hosts that are quarantined, or that another campaign had not let go of when this turn began."""
-    now = max((item.ordered_at for run in campaign.runs for item in run.attempts), default=None)
+    """Hosts that are quarantined, or that another campaign has not let go of."""
     others = (
         run.host.name
         for other in campaigns.values()
         if other.id != campaign.id and other.kind is not Kind.READ_ONLY
         for run in other.runs
-        if is_open(run.attempt)
-        or run.state in _HELD | {_S.ROLLING_BACK}
-        or (now is not None and run.ended_at is not None and run.ended_at >= now)
+        if is_open(run.attempt) or run.state in _HELD | {_S.ROLLING_BACK}
     )
     return told.apart | set(others)
+
+
+def _let_go(campaign: Campaign, campaigns: Mapping[str, Campaign]) -> set[str]:
+    """Hosts another campaign let go of at this very instant: this turn began before it, or after it."""
+    now = max((item.ordered_at for run in campaign.runs for item in run.attempts), default=None)
+    if now is None:
+        return set()
+    others = (run for other in campaigns.values() if other.id != campaign.id for run in other.runs)
+    return {run.host.name for run in others if run.ended_at is not None and run.ended_at >= now}
 
 
 # -- others ------------------------------------------------------------------------------------------------

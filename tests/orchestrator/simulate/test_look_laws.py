@@ -27,6 +27,8 @@ def test_a_way_back_before_anybody_untouched_was_asked_is_seen() -> None:
     before = failed(control_hosts=1)
     assert broken(before, undone(before)) == {Law.LOOK}
     assert broken(before, undone(before), {"web-2"}) == set()
+    just_now = look_laws.on_save(before, undone(before), frozenset(), {"web-2"})
+    assert not list(just_now)
     wanted = replace(before, stops=(stop(PERSON),))
     assert broken(wanted, undone(wanted)) == set()
     careless = failed(control_hosts=0)
