@@ -86,6 +86,7 @@ CASES = (
     "an approver takes it back",
     "one approver denies",
     "the plan is changed after an approval",
+    "what others approved is taken back",
     "somebody approves twice",
     "it fails on one host: quarantine, the others go on",
     "then the campaign is ROLLBACK_INCOMPLETE, never complete",

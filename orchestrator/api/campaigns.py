@@ -64,7 +64,13 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
         # only what is over can be undone, and live views ask often
         undone_by = service.undone_by(campaign.id) if campaign.state in FINAL_CAMPAIGN else ()
         view = campaign_view(
-            campaign, now(), full=detail == "full", undone_by=undone_by, around=service.around(campaign)
+            campaign,
+            now(),
+            full=detail == "full",
+            undone_by=undone_by,
+            # only who reads the plan is told, and live views ask often
+            undone=service.taken_back(campaign) if detail == "full" else None,
+            around=service.around(campaign),
         )
         return answer(view.model_dump(mode="python"))
 

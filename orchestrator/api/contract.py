@@ -122,6 +122,10 @@ class Service(Protocol):
         """The campaigns that were planned to take this one back."""
         ...
 
+    def taken_back(self, campaign: Campaign) -> Campaign | None:
+        """The campaign this one takes back; None when it is no undo."""
+        ...
+
     def stop_all(self, wish: StopAll) -> Switch:
         """Start nothing more of it until it is released; the switch that holds."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
 
 from orchestrator.api.body import Body, reader
@@ -12,6 +12,9 @@ from orchestrator.api.campaigns import Reference
 from orchestrator.api.contract import Service
 from orchestrator.api.fields import Seconds, Slots, Text
 from orchestrator.api.gates import WaveNumber
+from orchestrator.api.policy import ApprovalBody
+from orchestrator.api.problem import Problem
+from orchestrator.api.speaker import speaker_of
 from orchestrator.campaign.events import (
     OperatorEvent,
     OverrideAsked,
@@ -77,12 +80,20 @@ class UndoBody(WhoBody):
     delay_s: Seconds = 0.0
     monitor_s: Seconds = 0.0
     max_failures: Annotated[str, Field(max_length=32)] | None = None
+    #: who must agree first; nobody without it, whoever approved what is taken back
+    approval: ApprovalBody | None = None
     allow_unreachable: Annotated[bool, Field(strict=True)] = False
 
     def wish(self) -> Undo:
-        """The same for the service."""
+        """The same for the service; Problem when the approval contradicts itself."""
         hosts = None if self.hosts is None else tuple(dict.fromkeys(self.hosts))
-        return Undo(hosts=hosts, **self.model_dump(exclude={"hosts"}))
+        try:
+            approval = None if self.approval is None else self.approval.approval()
+        except ValueError as error:
+            raise Problem(
+                422, "E_POLICY", str(error), where="body.approval", fix="Send both, or leave out both."
+            ) from None
+        return Undo(hosts=hosts, approval=approval, **self.model_dump(exclude={"hosts", "approval"}))
 
 
 def router(service: Service) -> APIRouter:
@@ -132,9 +143,13 @@ def router(service: Service) -> APIRouter:
         return {"id": service.retry(service.campaign(reference).id, wish)}
 
     @routes.post("/campaigns/{reference}/undo", status_code=202)
-    def undo(reference: Reference, body: Annotated[UndoBody, Depends(reader(UndoBody))]) -> dict[str, Any]:
+    def undo(
+        request: Request, reference: Reference, body: Annotated[UndoBody, Depends(reader(UndoBody))]
+    ) -> dict[str, Any]:
         """Plan to bring the hosts of a finished campaign back; the plan is applied like any other."""
-        own, left_out = service.undo(service.campaign(reference).id, body.wish())
+        wish = body.wish()
+        speaker_of(request).require_group(wish.approval)
+        own, left_out = service.undo(service.campaign(reference).id, wish)
         return {"id": own, "left_out": [{"host": host, "reason": why} for host, why in left_out.items()]}
 
     _add_hosts(routes, service)

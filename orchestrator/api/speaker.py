@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import Request
 
@@ -18,7 +18,7 @@ from orchestrator.api.token import given_token, matches
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.limits.approval import group_asked
-from orchestrator.campaign.rollout import RolloutPolicy
+from orchestrator.campaign.rollout import Approval, RolloutPolicy
 from orchestrator.campaign.wording import plural
 from orchestrator.settings.people import Person, members, token_hash
 from tasks.connection import Secret
@@ -29,6 +29,8 @@ _KEY = "dockwave.speaker"
 _SIGNED = ("by", "author")
 #: what a name gets that only the shared token stands for
 _UNPROVEN = "@shared-token"
+#: where people are asked, of which group, how many, of how many, and whether the author counts
+_Question: TypeAlias = tuple[str, str, int, int | None, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +84,17 @@ class Speaker:
 
     def require_groups(self, policy: RolloutPolicy) -> None:
         """Refuse a policy that asks for more people than its groups have, or miscounts them."""
-        if not self.people:
-            return
-        for where, group, required, among, alone in _questions(policy):
+        for question in _questions(policy):
+            self._require(question)
+
+    def require_group(self, asked: Approval | None) -> None:
+        """The same of an approval alone; None asks nobody."""
+        if asked is not None:
+            self._require(_question(asked))
+
+    def _require(self, question: _Question) -> None:
+        if self.people:
+            where, group, required, among, alone = question
             known = members(self.people, group)
             able = [name for name in known if alone or self.person is None or name != self.person.name]
             if len(able) < required:
@@ -115,14 +125,16 @@ def recognise(header: str, token: Secret, people: tuple[Person, ...]) -> dict[st
     return {_KEY: Speaker(person=found[0], people=people)} if found else None
 
 
-def _questions(policy: RolloutPolicy) -> Iterator[tuple[str, str, int, int | None, bool]]:
-    """Where people are asked, of which group, how many, of how many, and whether the author counts."""
+def _questions(policy: RolloutPolicy) -> Iterator[_Question]:
     if policy.approval is not None:
-        asked = policy.approval
-        yield "approval", asked.group, asked.required, asked.among, False
+        yield _question(policy.approval)
     for gate in policy.gates:
         if gate.kind is GateKind.HUMAN:
             yield f"gate {gate.name}", gate.group, gate.required, gate.among, gate.required == 1
+
+
+def _question(asked: Approval) -> _Question:
+    return "approval", asked.group, asked.required, asked.among, False
 
 
 def _group_problem(where: str, what: str) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel
 
@@ -17,6 +17,7 @@ from orchestrator.campaignfile.schema import CampaignFile
 from orchestrator.documents.checking import Checked, Loc, check
 from orchestrator.documents.document import MapNode, Text, read_document
 from orchestrator.documents.genre import Genre
+from orchestrator.documents.model import Record
 from orchestrator.documents.problems import Place, Problems, did_you_mean, shown
 from tasks import catalog
 from tasks.catalog import AnyProcedure
@@ -54,6 +55,8 @@ _INSTEAD = {
 
 #: gives parameters from flags, once the procedure is known
 GivenParams = Callable[[AnyProcedure], Mapping[str, Any]]
+
+R = TypeVar("R", bound=Record)
 
 
 class CampaignFileError(BadDocument):
@@ -95,10 +98,25 @@ def load_campaign_file(
     return _check(root, problems, given)
 
 
+def load_part(model: type[R], options: Sequence[str]) -> R:
+    """Give the part of a campaign file that is made of these options alone."""
+    problems = Problems(error=CampaignFileError)
+    root = _empty()
+    for option in options:
+        root = override(root, option, CAMPAIGN, problems)
+    checked = check(root, model, problems, unknown_key_fix=_unknown_key_fix, instead={})
+    problems.raise_if_any()
+    if checked is None:
+        raise CampaignFileError(())
+    return checked.model
+
+
+def _empty() -> MapNode:
+    return MapNode(entries={}, keys={}, folded={}, place=Place(file=""))
+
+
 def _without_file() -> MapNode:
-    place = Place(file="")
-    empty = MapNode(entries={}, keys={}, folded={}, place=place)
-    return put(empty, ["version"], _text("1"), place)
+    return put(_empty(), ["version"], _text("1"), Place(file=""))
 
 
 def _with_procedure(root: MapNode, procedure: str, problems: Problems) -> MapNode:

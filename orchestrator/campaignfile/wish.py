@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.campaign.rollout import Share
 from orchestrator.campaign.waves import MAX_COUNT
 from orchestrator.campaignfile.gates import Gate
+from orchestrator.campaignfile.limits import Approval
 from orchestrator.campaignfile.openings import windows_of
 from orchestrator.campaignfile.rollout import Ramp, Rule
 from orchestrator.campaignfile.schema import CampaignFile
@@ -37,7 +38,7 @@ def wish_of(file: CampaignFile) -> dict[str, Any]:
         "budgets": _budgets(file),
         "quorum": file.quorum,
         "clocks": _clocks(file) or None,
-        "approval": _approval(file),
+        "approval": None if file.approval is None else approval_wish(file.approval),
         "one_way_hosts": file.one_way_hosts,
         "gates": None if file.gates is None else [_gate(gate) for gate in file.gates],
         "notify": None
@@ -164,10 +165,8 @@ def _windows(file: CampaignFile) -> dict[str, Any] | None:
     return {"allow": allow, "blackouts": blackouts}
 
 
-def _approval(file: CampaignFile) -> dict[str, Any] | None:
-    asked = file.approval
-    if asked is None:
-        return None
+def approval_wish(asked: Approval) -> dict[str, Any]:
+    """Who must agree, as requests have it."""
     required, among = asked.required
     return {
         "required": required,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import AllowUnreachable, Delay, Monitor, Parallel
+from orchestrator.cli.options import AllowUnreachable, Approval, Delay, Monitor, Parallel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,7 @@ class CampaignFlags:
             metavar="DATES", help="When none is started: 2026-12-24..2027-01-02, or an .ics file; repeatable."
         ),
     ] = field(default_factory=list)
-    approval: Annotated[
-        str | None, typer.Option(metavar="N:GROUP", help="Who must agree first: 2:sre, '2 of 3:sre'.")
-    ] = None
+    approval: Approval = None
     one_way_hosts: Annotated[
         int | None,
         typer.Option(

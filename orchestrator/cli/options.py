@@ -16,6 +16,9 @@ Delay = Annotated[str | None, typer.Option(metavar="TIME", help="Pause between w
 AllowUnreachable = Annotated[
     bool, typer.Option("--allow-unreachable", help="Plan although hosts do not answer.")
 ]
+Approval = Annotated[
+    str | None, typer.Option(metavar="N:GROUP", help="Who must agree first: 2:sre, '2 of 3:sre'.")
+]
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="table|json", help="json is stable: docs/cli.md.")
 ]

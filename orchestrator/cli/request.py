@@ -17,6 +17,7 @@ from orchestrator.campaignfile.arrange import arrange, canary_count, waves_with_
 from orchestrator.campaignfile.labels import check_labels
 from orchestrator.campaignfile.load import Campaign, load_campaign_file
 from orchestrator.campaignfile.wish import wish_of
+from orchestrator.cli.approval_flag import approval_options
 from orchestrator.cli.asked import Asked
 from orchestrator.cli.flags import duration, one_of, settings_of, whole
 from orchestrator.cli.gate_flag import gate_text
@@ -71,14 +72,7 @@ def _listed(asked: Asked) -> Iterator[str]:
         if texts:
             yield f"{path}={json.dumps(list(texts))}"
     if asked.approval is not None:
-        required, colon, group = asked.approval.partition(":")
-        if not colon:
-            raise BadInput(
-                f"--approval cannot be {asked.approval[:80]!r}: it names no group",
-                hint="Write N:GROUP: --approval 2:sre, --approval '2 of 3:sre'.",
-            )
-        yield f"approval.required={json.dumps(required.strip())}"
-        yield f"approval.group={json.dumps(group.strip())}"
+        yield from approval_options(asked.approval)
     if asked.gate:
         yield f"gates=[{', '.join(map(gate_text, asked.gate))}]"
     if asked.notify:

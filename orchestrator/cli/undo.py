@@ -9,6 +9,7 @@ import typer
 from orchestrator.cli.operate import Reason, Reference
 from orchestrator.cli.options import (
     AllowUnreachable,
+    Approval,
     DataLoss,
     Delay,
     Details,
@@ -40,6 +41,7 @@ def undo(
             metavar="N|P%", help="Hosts that may fail on their way back; one more stops it. Default: all."
         ),
     ] = None,
+    approval: Approval = None,
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = "",
     watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
@@ -65,6 +67,7 @@ def undo(
         delay=delay,
         monitor=monitor,
         max_failures=max_failures,
+        approval=approval,
         allow_unreachable=allow_unreachable,
         reason=reason,
     )
@@ -95,9 +98,11 @@ def _body(
     delay: str | None,
     monitor: str | None,
     max_failures: str | None,
+    approval: str | None,
     allow_unreachable: bool,
     reason: str,
 ) -> dict[str, Any]:
+    from orchestrator.cli.approval_flag import approval_body
     from orchestrator.cli.flags import duration, whole
     from orchestrator.cli.request import author, one_line
 
@@ -118,4 +123,6 @@ def _body(
         body["monitor_s"] = duration("--monitor", monitor)
     if max_failures is not None:
         body["max_failures"] = max_failures
+    if approval is not None:
+        body["approval"] = approval_body(approval)
     return body

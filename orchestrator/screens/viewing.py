@@ -70,9 +70,13 @@ def campaign_view(
     *,
     full: bool = True,
     undone_by: Sequence[Campaign] = (),
+    undone: Campaign | None = None,
     around: Surroundings = CALM,
 ) -> CampaignView:
-    """The campaign as everybody sees it; without `full`, plans and results are cut down to their summaries."""
+    """The campaign as everybody sees it; without `full`, plans and results are cut down to their summaries.
+
+    `undone_by` are those that take it back, `undone` is the one it takes back itself.
+    """
     return CampaignView(
         id=campaign.id,
         state=campaign.state,
@@ -100,7 +104,7 @@ def campaign_view(
             monitor_s=campaign.policy.monitor_s,
             rollback_failed=campaign.policy.rollback_failed,
         ),
-        words=list(words(campaign)),
+        words=list(words(campaign, undone)),
         waves=_waves(campaign, full=full),
         totals=totals(campaign),
         stops=[_stop(stop) for stop in campaign.stops if stop.lifted_at is None],

@@ -87,6 +87,13 @@ class Reading:
             found = (self._shelf.get(reader, str(line.data["campaign"])) for line in lines)
             return tuple(campaign for campaign in found if campaign is not None)
 
+    def taken_back(self, campaign: Campaign) -> Campaign | None:
+        """Give the campaign this one takes back; None when it is no undo."""
+        if not campaign.undoes:
+            return None
+        with self._store.read() as reader:
+            return self._shelf.get(reader, campaign.undoes)
+
     def document(self, campaign_id: str) -> tuple[bytes, str]:
         """Give the plan's bytes and their SHA-256."""
         with self._store.read() as reader:

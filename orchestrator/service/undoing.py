@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.origin import Origin
-from orchestrator.campaign.policy import make_policy
+from orchestrator.campaign.policy import check_policy, make_policy
 from orchestrator.campaign.quarantine import Quarantine
-from orchestrator.campaign.rollout import RolloutPolicy, Share
+from orchestrator.campaign.rollout import Approval, RolloutPolicy, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.store.records import Lease
@@ -39,6 +39,8 @@ class Undo:
     monitor_s: float = 0.0
     #: failures tolerated; None = a host that cannot go back keeps no other from it
     max_failures: str | None = None
+    #: who must agree first; None = nobody, whoever approved what is taken back: an emergency does not wait
+    approval: Approval | None = None
     #: plan although hosts do not answer
     allow_unreachable: bool = False
     by: str = ""
@@ -120,8 +122,18 @@ def _refuse_campaign(campaign: Campaign, others: Iterable[Campaign]) -> None:
         raise Refused(
             f"Campaign {at_work.id} is taking {campaign.id} back already ({at_work.state})",
             code="E_NOT_NOW",
-            hint=f"Follow it with `dockwave watch {at_work.id}`",
+            hint=_instead_of(at_work),
         )
+
+
+def _instead_of(at_work: Campaign) -> str:
+    """What to do with the undo that is there already."""
+    if at_work.state is not CampaignState.AWAITING_APPROVAL:
+        return f"Follow it with `dockwave watch {at_work.id}`"
+    return (
+        f"It waits for an approval: `dockwave approve {at_work.id}`, or end it with "
+        f"`dockwave deny {at_work.id} --reason …`"
+    )
 
 
 def _kept_by(lease: Lease) -> str:
@@ -194,6 +206,8 @@ def _policy(campaign: Campaign, wish: Undo, runs: list[HostRun]) -> RolloutPolic
             stop_rules=None if wish.max_failures is not None else (),
             rollback_failed=False,
         )
+        policy = replace(policy, approval=wish.approval)
+        check_policy(policy)
     except ValueError as error:
         raise BadInput(str(error), code="E_POLICY", hint="Mend the option that is named") from None
     old = campaign.policy

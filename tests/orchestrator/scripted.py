@@ -214,6 +214,10 @@ class ScriptedService:
         """Those that take it back."""
         return [item for item in self.kept.values() if item.undoes == campaign_id]
 
+    def taken_back(self, campaign: Campaign) -> Campaign | None:
+        """The one it takes back."""
+        return self.kept.get(campaign.undoes)
+
     def stop_all(self, wish: StopAll) -> Switch:
         """Note it."""
         self._check()

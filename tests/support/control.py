@@ -12,7 +12,7 @@ from orchestrator.campaign.campaign import Campaign, HostRun
 from orchestrator.campaign.gate import Gate
 from orchestrator.campaign.occasion import Notify
 from orchestrator.campaign.policy import make_policy
-from orchestrator.campaign.rollout import Budgets
+from orchestrator.campaign.rollout import Approval, Budgets
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.loop.bulletin import Bulletin
 from orchestrator.loop.gate_questions import GateQuestion
@@ -171,6 +171,7 @@ class Control:
         gates: tuple[Gate, ...] = (),
         notify: tuple[Notify, ...] = (),
         budgets: Budgets | None = None,
+        approval: Approval | None = None,
         **policy: object,
     ) -> str:
         """Plan on these hosts and give the id; the plan is made."""
@@ -184,6 +185,7 @@ class Control:
                 gates=gates,
                 notify=notify,
                 budgets=budgets,
+                approval=approval,
             ),
             author="tester",
         )

@@ -47,8 +47,11 @@ _UNDO = {
 }
 
 
-def words(campaign: Campaign) -> tuple[str, ...]:
-    """What the campaign will do, one line each: hosts, waves, stops, pauses, undo, risk, bytes, who is left out."""
+def words(campaign: Campaign, undone: Campaign | None = None) -> tuple[str, ...]:
+    """What the campaign will do, one line each: hosts, waves, stops, pauses, undo, risk, bytes, who is left out.
+
+    `undone` is the campaign it takes back, where that is at hand: who had approved it is told.
+    """
     return tuple(
         line
         for lines in (
@@ -59,7 +62,7 @@ def words(campaign: Campaign) -> tuple[str, ...]:
             budget_words(campaign),
             quorum_words(campaign),
             _windows(campaign),
-            _approval(campaign),
+            approval_words(campaign, undone),
             _pauses(campaign),
             gate_words(campaign),
             clock_words(campaign.policy.clocks),
@@ -166,10 +169,6 @@ def _campaign_rules(campaign: Campaign) -> Iterator[str]:
 def _windows(campaign: Campaign) -> Iterator[str]:
     if campaign.policy.windows is not None and campaign.waves:
         yield from windows_words(campaign.policy.windows)
-
-
-def _approval(campaign: Campaign) -> Iterator[str]:
-    yield from approval_words(campaign)
 
 
 def _pauses(campaign: Campaign) -> Iterator[str]:

@@ -16,6 +16,7 @@ from orchestrator.campaign.events import ApproveAsked, DenyAsked
 from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.window_words import instant_words
+from orchestrator.campaign.wording import names
 from tasks.model import UndoClass
 
 DENIED = "approval denied"
@@ -168,10 +169,13 @@ def asked_words(asked: Approval) -> str:
     return f"{asked.required}{among} of group {asked.group}, its author not among them"
 
 
-def approval_words(campaign: Campaign) -> Iterator[str]:
-    """What the plan says about it."""
+def approval_words(campaign: Campaign, undone: Campaign | None = None) -> Iterator[str]:
+    """What the plan says about it; of a way back also who had approved the campaign it takes back."""
     asked = approval_of(campaign)
-    if asked is None or not campaign.waves:
+    if not campaign.waves:
+        return
+    if asked is None:
+        yield from _nobody_is_asked(undone)
         return
     if not asked.group:
         yield (
@@ -185,6 +189,19 @@ def approval_words(campaign: Campaign) -> Iterator[str]:
         then = "it is aborted" if asked.abort_on_timeout else "it goes on waiting, until the plan expires"
         line += f"; without an answer within {words(asked.expires_s)} {then}"
     yield line
+
+
+def _nobody_is_asked(undone: Campaign | None) -> Iterator[str]:
+    """That a campaign others approved is taken back without them, and what would ask them."""
+    had = () if undone is None else approvers(undone)
+    if undone is None or not had:
+        return
+    asked = approval_of(undone)
+    flag = f"{asked.required}:{asked.group}" if asked is not None and asked.group else "1:GROUP"
+    yield (
+        f"approval: {undone.id} was approved by {names(had)}; this undo asks for nobody's approval "
+        f"(--approval {flag} would)"
+    )
 
 
 def waiting_lines(campaign: Campaign, now: datetime) -> Iterator[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from orchestrator.campaign.campaign import Approved
 from orchestrator.campaign.events import PauseAsked, ResumeAsked, RollbackAsked, SkipAsked
+from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState, HostState
 from tests.orchestrator.api.test_routes import planned
-from tests.orchestrator.scripted import ScriptedService, finished
+from tests.orchestrator.scripted import NOON, ScriptedService, finished
 
 
 def _running(client: httpx.Client, service: ScriptedService) -> str:
@@ -79,6 +81,12 @@ def test_what_cannot_be_done_now_is_409_with_a_fix(
         ("campaigns/{}/undo", {"wave": 0}),
         ("campaigns/{}/undo", {"parallelism": 0}),
         ("campaigns/{}/undo", {"force": True}),
+        ("campaigns/{}/undo", {"approval": "2:sre"}),
+        ("campaigns/{}/undo", {"approval": {"required": 0, "group": "sre"}}),
+        ("campaigns/{}/undo", {"approval": {"required": 1}}),
+        ("campaigns/{}/undo", {"approval": {"required": "2", "group": "sre"}}),
+        ("campaigns/{}/undo", {"approval": {"required": 1, "group": "sre", "who": "ann"}}),
+        ("campaigns/{}/undo", {"approval": {"required": 1, "group": "sre", "abort_on_timeout": True}}),
         ("hosts/web-1/release", {}),
         ("hosts/web-1/release", {"reason": ""}),
         ("hosts/-x/release", {"reason": "mended"}),
@@ -125,6 +133,53 @@ def test_an_undo_is_a_new_plan_that_names_what_it_takes_back(
     shown = client.get(f"/v1/campaigns/{answer.json()['id']}").json()
     assert shown["undoes"] == own
     assert [host["undo_of"] for wave in shown["waves"] for host in wave["hosts"]] == ["c/web-2/1"]
+
+
+def test_an_undo_asks_those_it_is_told_to_ask_and_a_bad_question_names_its_field(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    own = planned(client)
+    run = service.kept[own].runs[0]
+    service.move(own, state=CampaignState.COMPLETE)
+    service.move_host(
+        own, "web-1", state="SUCCEEDED", changed=True, attempts=finished(run, HostState.SUCCEEDED).attempts
+    )
+    for bad, where in (
+        ({"required": 21, "group": "sre"}, "body.approval.required"),
+        ({"required": 1, "group": "a b"}, "body.approval.group"),
+        ({"required": 1, "group": "sre", "abort_on_timeout": True}, "body.approval"),
+    ):
+        refused = client.post(f"/v1/campaigns/{own}/undo", json={"by": "me", "approval": bad})
+        assert (refused.status_code, refused.json()["where"]) == (422, where)
+        assert refused.json()["fix"]
+    asked = {"required": 2, "group": "sre", "among": 3, "expires_s": 600.0, "abort_on_timeout": True}
+    answer = client.post(f"/v1/campaigns/{own}/undo", json={"by": "me", "approval": asked})
+    assert answer.status_code == 202
+    assert service.requests[-1].policy.approval == Approval(
+        required=2, group="sre", among=3, expires_s=600.0, abort_on_timeout=True
+    )
+    assert len(service.requests) == 2, "nothing was planned that was refused"
+
+
+def test_the_plan_of_an_undo_says_who_had_approved_what_it_takes_back(
+    client: httpx.Client, service: ScriptedService
+) -> None:
+    own = planned(client, approval={"required": 1, "group": "sre"}, author="ann")
+    kept = service.kept[own]
+    given = Approved(by="bert", reason="", plan_hash=kept.plan_hash, at=NOON)
+    service.move(own, state=CampaignState.COMPLETE, approvals=(given,))
+    service.move_host(
+        own,
+        "web-1",
+        state="SUCCEEDED",
+        changed=True,
+        attempts=finished(kept.runs[0], HostState.SUCCEEDED).attempts,
+    )
+    new = client.post(f"/v1/campaigns/{own}/undo", json={"by": "me"}).json()["id"]
+    words = client.get(f"/v1/campaigns/{new}").json()["words"]
+    assert (
+        f"approval: {own} was approved by bert; this undo asks for nobody's approval (--approval 1:sre would)"
+    ) in words
 
 
 def test_hosts_are_released_and_accepted_with_a_reason(

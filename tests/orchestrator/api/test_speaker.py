@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from orchestrator.campaign.events import PauseAsked
-from orchestrator.campaign.states import CampaignState
+from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.settings.people import Person, token_hash
 from tests.orchestrator.api.test_routes import BODY
-from tests.orchestrator.scripted import RunningApi, ScriptedService, running_api
+from tests.orchestrator.scripted import RunningApi, ScriptedService, finished, running_api
 
 TOKENS = {name: f"{name}-" + "t" * 40 for name in ("alice", "bob", "carol")}
 PEOPLE = tuple(
@@ -148,6 +148,27 @@ def test_more_people_than_there_are_are_not_asked_for(
     assert (refused.status_code, refused.json()["code"]) == (422, "E_GROUP")
     assert said in refused.json()["title"]
     assert not scripted.operated
+
+
+def test_an_undo_asks_no_more_people_than_there_are_and_only_they_agree_to_it(
+    by: Clients, scripted: ScriptedService
+) -> None:
+    own = str(by("alice").post("/v1/plans", json=BODY).json()["id"])
+    done = finished(scripted.kept[own].runs[0], HostState.SUCCEEDED)
+    scripted.move(own, state=CampaignState.COMPLETE)
+    scripted.move_host(own, done.host.name, state=done.state, changed=True, attempts=done.attempts)
+    ask = {"required": 2, "group": "sre"}
+    refused = by("alice").post(f"/v1/campaigns/{own}/undo", json={"approval": ask})
+    assert (refused.status_code, refused.json()["code"]) == (422, "E_GROUP")
+    assert refused.json()["title"] == "approval asks 2 of group sre, which has 1 member besides the author"
+    assert len(scripted.requests) == 1, "nothing was planned"
+    answer = by("alice").post(f"/v1/campaigns/{own}/undo", json={"approval": ask | {"required": 1}})
+    new = str(answer.json()["id"])
+    assert scripted.campaign(new).author == "alice"
+    scripted.move(new, state=CampaignState.AWAITING_APPROVAL)
+    assert approve(by("carol"), new).json()["code"] == "E_NOT_IN_GROUP"
+    assert approve(by("alice"), new).json()["code"] == "E_NOT_NOW"
+    assert approve(by("bob"), new).json() == {"id": new, "state": "RUNNING"}
 
 
 @pytest.mark.parametrize("token", ["x" * 45, TOKENS["alice"] + "x", token_hash(TOKENS["alice"]), "Bearer"])

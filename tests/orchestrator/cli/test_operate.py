@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.campaign.campaign import Approved
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, GateState, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
@@ -243,6 +244,41 @@ def test_an_undo_shows_what_comes_back_before_it_asks(
     assert f"undone by {service.applied[-1][0]}" in dockwave("show", running).stdout
     for bad in (("--wave", "0"), ("--host", "db-1"), ("--parallel", "0"), ("--delay", "soon")):
         assert dockwave("undo", running, *bad).exit_code == 2
+
+
+def test_an_undo_that_needs_others_ends_with_code_6_until_somebody_else_approves_it(
+    dockwave: Dockwave, service: ScriptedService, running: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.move(running, state=CampaignState.COMPLETE, started_at=NOON)
+    service.after_apply = CampaignState.AWAITING_APPROVAL
+    for bad in ("2", "0:sre", "3 of 2:sre", "two:sre", "1:", "1:a b"):
+        refused = dockwave("undo", running, "--approval", bad, "--yes")
+        planned = dockwave("plan", "engine.restart", "--on", "web", "--approval", bad)
+        assert refused.exit_code == planned.exit_code == 2, bad
+        assert refused.stderr == planned.stderr, "read and refused as the flag of `plan`"
+    assert len(service.requests) == 1, "nothing was asked of any host"
+    asked = ("undo", running, "--approval", "1 of 3:sre", "--yes", "--allow-data-loss")
+    ran = dockwave(*asked, "--no-watch")
+    own = service.applied[-1][0]
+    assert (ran.exit_code, ran.stdout.strip()) == (6, own)
+    assert "approval: nothing starts before these agree: 1 of 3 of group sre" in ran.stderr
+    assert f"It waits for an approval: dockwave why {own}" in ran.stderr
+    assert service.requests[-1].policy.approval == Approval(required=1, group="sre", among=3)
+    assert dockwave("watch", own).exit_code == 6
+    assert "its author's approval does not count" in dockwave("approve", own).stderr
+    monkeypatch.setattr("orchestrator.cli.request.author", lambda: "bert@desk")
+    yes = dockwave("approve", own, "--reason", "read it")
+    assert (yes.exit_code, yes.stdout.strip()) == (0, f"{own} RUNNING")
+
+
+def test_the_preview_of_an_undo_says_who_had_approved_and_that_nobody_is_asked_now(
+    dockwave: Dockwave, service: ScriptedService, running: str
+) -> None:
+    given = Approved(by="bert@desk", reason="", plan_hash=service.kept[running].plan_hash, at=NOON)
+    service.move(running, state=CampaignState.COMPLETE, started_at=NOON, approvals=(given,))
+    asked = dockwave("undo", running)
+    assert f"{running} was approved by bert@desk; this undo asks for nobody's approval" in asked.stderr
+    assert "(--approval 1:GROUP would)" in asked.stderr
 
 
 def test_hosts_are_released_and_accepted_with_a_reason_only(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.events import AbortAsked, RollbackAsked
+from orchestrator.campaign.events import AbortAsked, ApproveAsked, DenyAsked, RollbackAsked
+from orchestrator.campaign.rollout import Approval
 from orchestrator.screens.viewing import campaign_view
 from orchestrator.service.retrying import Left, Retry
 from orchestrator.service.undoing import Undo
@@ -225,6 +226,114 @@ def test_an_undo_killed_and_restarted_brings_every_host_back_once(control: Contr
     control.run(new, over)
     assert control.states(new) == {"": "COMPLETE"} | dict.fromkeys(THREE, "SUCCEEDED")
     assert {times for attempt, times in control.hosts.effects.items() if attempt.startswith(new)} == {1}
+
+
+def _asking(control: Control, own: str, **asked: Any) -> tuple[str, str]:
+    """An undo of that campaign that was applied and waits for two of group sre; its id and the hash of its plan."""
+    approval = Approval(required=2, group="sre", **asked)
+    new = _planned(control, own, Undo(by="anna@desk", reason="wrong release", approval=approval))
+    document, digest = control.service.document(new)
+    assert b'"approval":{' in document
+    control.service.apply(document, "anna@desk")
+    control.tick(3)
+    return new, digest
+
+
+def test_an_undo_that_asks_others_waits_over_a_restart_and_brings_every_host_back_once(
+    control: Control,
+) -> None:
+    own = _done(control)
+    new, digest = _asking(control, own)
+    seen = len(control.hosts.orders)
+    control.service.operate(new, ApproveAsked(by="bert@desk", plan_hash=digest))
+    control.restart()
+    control.tick(3)
+    assert control.states(new)[""] == "AWAITING_APPROVAL"
+    assert any("bert@desk so far, 1 missing" in line for line in control.service.why(new).brakes)
+    with pytest.raises(Refused, match="author's approval does not count"):
+        control.service.operate(new, ApproveAsked(by="anna@laptop", plan_hash=digest))
+    assert len(control.hosts.orders) == seen, "no host was asked anything while it waited"
+    control.service.operate(new, ApproveAsked(by="carl@desk", plan_hash=digest))
+    control.restart()
+    control.run(new, over)
+    assert control.states(new) == {"": "COMPLETE"} | dict.fromkeys(THREE, "SUCCEEDED")
+    assert {times for attempt, times in control.hosts.effects.items() if attempt.startswith(new)} == {1}
+
+
+def test_an_undo_that_is_denied_or_answered_by_nobody_in_time_touches_no_host_and_can_be_planned_again(
+    control: Control,
+) -> None:
+    own = _done(control)
+    seen = [order for order in control.hosts.orders if order.mode is Mode.UNDO]
+    denied, _ = _asking(control, own)
+    control.service.operate(denied, DenyAsked(by="bert@desk", reason="it works"))
+    control.run(denied, over)
+    silent, _ = _asking(control, own, expires_s=600.0, abort_on_timeout=True)
+    control.restart(dead_s=700)
+    control.run(silent, over)
+    for new, rule in ((denied, "approval denied"), (silent, "approval not given")):
+        assert control.states(new) == {"": "ABORTED"} | dict.fromkeys(THREE, "CANCELLED")
+        assert control.service.why(new).rule == rule
+    assert [order for order in control.hosts.orders if order.mode is Mode.UNDO] == seen
+    _applied(control, _planned(control, own))
+
+
+def test_an_undo_that_waits_for_others_keeps_out_a_second_one_and_says_how_it_is_settled(
+    control: Control,
+) -> None:
+    own = _done(control)
+    new, _ = _asking(control, own)
+    with pytest.raises(Refused, match="back already") as refused:
+        control.service.undo(own, Undo())
+    for verb in ("approve", "deny"):
+        assert f"`dockwave {verb} {new}" in refused.value.hint
+
+
+def test_an_undo_of_an_approved_campaign_asks_nobody_by_itself_and_says_who_had_approved(
+    control: Control,
+) -> None:
+    own = control.plan(THREE, waves="1", parallelism=1, approval=Approval(required=2, group="sre"))
+    document, digest = control.service.document(own)
+    control.service.apply(document, "anna")
+    for by in ("bert@desk", "carl@desk"):
+        control.service.operate(own, ApproveAsked(by=by, plan_hash=digest))
+    control.run(own, over)
+    new = _planned(control, own)
+    (line,) = _said(control, new)
+    assert line == (
+        f"approval: {own} was approved by bert@desk, carl@desk; this undo asks for nobody's approval "
+        "(--approval 2:sre would)"
+    )
+    control.service.apply(control.service.document(new)[0], "anna")
+    assert control.states(new)[""] == "RUNNING"
+    control.run(new, over)
+    assert control.states(new) == {"": "COMPLETE"} | dict.fromkeys(THREE, "SUCCEEDED")
+    assert control.service.campaign(new).policy.approval is None
+
+
+def test_nothing_is_said_of_approvals_where_nobody_had_approved_and_nobody_is_asked(control: Control) -> None:
+    own = _done(control)
+    assert _said(control, _planned(control, own)) == []
+    asking, _ = _asking(control, own)
+    assert _said(control, asking) == [
+        "approval: nothing starts before these agree: 2 of group sre, its author not among them"
+    ]
+
+
+def _said(control: Control, new: str) -> list[str]:
+    """What the plan says of approvals."""
+    campaign = control.service.campaign(new)
+    view = campaign_view(campaign, control.clock(), undone=control.service.taken_back(campaign))
+    return [line for line in view.words if "approv" in line]
+
+
+def test_an_undo_that_asks_others_has_an_author_and_more_people_than_it_asks(control: Control) -> None:
+    own = _done(control)
+    with pytest.raises(BadInput, match="has no author"):
+        control.service.undo(own, Undo(approval=Approval(required=1, group="sre")))
+    with pytest.raises(BadInput, match=r"approval\.among"):
+        control.service.undo(own, Undo(by="anna", approval=Approval(required=3, group="sre", among=2)))
+    assert control.service.undone_by(own) == ()
 
 
 def test_a_retry_of_an_undo_goes_back_and_not_forward(control: Control) -> None:
