@@ -135,12 +135,16 @@ def router(service: Service) -> APIRouter:
         return operate(reference, RollbackAsked(by=body.by, reason=body.reason))
 
     @routes.post("/campaigns/{reference}/retry", status_code=202)
-    def retry(reference: Reference, body: Annotated[RetryBody, Depends(reader(RetryBody))]) -> dict[str, str]:
-        """Plan again what a finished campaign left."""
+    def retry(
+        request: Request, reference: Reference, body: Annotated[RetryBody, Depends(reader(RetryBody))]
+    ) -> dict[str, str]:
+        """Plan again what a finished campaign left; its policy asks people again."""
         wish = Retry(
             only=tuple(body.only), by=body.by, reason=body.reason, allow_unreachable=body.allow_unreachable
         )
-        return {"id": service.retry(service.campaign(reference).id, wish)}
+        campaign = service.campaign(reference)
+        speaker_of(request).require_groups(campaign.policy)
+        return {"id": service.retry(campaign.id, wish)}
 
     @routes.post("/campaigns/{reference}/undo", status_code=202)
     def undo(

@@ -196,7 +196,11 @@ class Service(Reading):
             quarantines=self.quarantines(),
             others=self.undone_by(campaign.id),
         )
-        return self.plan(back.request), back.left_out
+        # a channel that was taken out of the settings since keeps nobody from coming back
+        policy = back.request.policy
+        there = tuple(entry for entry in policy.notify if entry.to in self._channels)
+        request = replace(back.request, policy=replace(policy, notify=there))
+        return self.plan(request), back.left_out
 
     def stop_all(self, wish: StopAll) -> Switch:
         """Start nothing more of everything, a procedure or a campaign, undos included, until it is released."""

@@ -223,6 +223,7 @@ def _policy(campaign: Campaign, wish: Undo, runs: list[HostRun]) -> RolloutPolic
         max_attempts=old.max_attempts,
         budgets=old.budgets,
         quorum=old.quorum,
+        notify=old.notify,
     )
 
 

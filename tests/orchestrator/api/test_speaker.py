@@ -171,6 +171,17 @@ def test_an_undo_asks_no_more_people_than_there_are_and_only_they_agree_to_it(
     assert approve(by("bob"), new).json() == {"id": new, "state": "RUNNING"}
 
 
+def test_a_retry_asks_no_more_people_than_there_are_besides_whoever_asks_for_it(
+    by: Clients, scripted: ScriptedService
+) -> None:
+    body = BODY | {"approval": {"required": 2, "group": "sre"}}
+    own = str(by("carol").post("/v1/plans", json=body).json()["id"])
+    scripted.move(own, state=CampaignState.COMPLETE)
+    refused = by("alice").post(f"/v1/campaigns/{own}/retry", json={})
+    assert (refused.status_code, refused.json()["code"]) == (422, "E_GROUP")
+    assert len(scripted.requests) == 1, "nothing was planned"
+
+
 @pytest.mark.parametrize("token", ["x" * 45, TOKENS["alice"] + "x", token_hash(TOKENS["alice"]), "Bearer"])
 def test_a_token_nobody_has_opens_nothing(by: Clients, token: str) -> None:
     assert by(token).get("/v1/status").status_code == 401

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import AbortAsked, ApproveAsked, DenyAsked, RollbackAsked
+from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.rollout import Approval
 from orchestrator.screens.viewing import campaign_view
 from orchestrator.service.retrying import Left, Retry
@@ -71,6 +72,17 @@ def test_every_changed_host_returns_to_its_own_snapshot_the_last_wave_first(cont
     view = campaign_view(control.service.campaign(own), control.clock(), undone_by=[after])
     assert [(item.id, item.state) for item in view.undone_by] == [(new, "COMPLETE")]
     assert "undo-asked" in control.kinds(own)
+
+
+def test_those_who_were_told_of_a_campaign_are_told_of_its_undo_over_channels_that_are_still_there(
+    store: Store,
+) -> None:
+    there, gone = (Notify(to=name, on=(Occasion.FINISHED,)) for name in ("ops", "old-pager"))
+    control = Control(store, channels=("ops", "old-pager"))
+    own = _done(control, notify=(there, gone))
+    control.channels = ("ops",)
+    control.restart()
+    assert control.service.campaign(_planned(control, own)).policy.notify == (there,)
 
 
 def test_the_document_that_is_approved_names_what_is_taken_back(control: Control) -> None:
