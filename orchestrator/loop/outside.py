@@ -69,7 +69,9 @@ class Outside:
         """
         if reader.switches() != self.switches:
             raise Conflict("A kill switch was thrown or released meanwhile; it is decided again")
-        if self._left_alone(reader.quarantines(), campaign) != self._left_alone(self.quarantines, campaign):
+        known, now = self.quarantines, reader.quarantines()
+        # mostly nothing has changed at all: then nobody has to look through the hosts of the campaign
+        if now != known and self._left_alone(now, campaign) != self._left_alone(known, campaign):
             raise Conflict("A host was quarantined or released meanwhile; it is decided again")
 
 

@@ -261,7 +261,7 @@ STOPS: tuple[Bug, ...] = (
         "A host quarantined between a decision and its commit is ordered",
         (
             "loop.outside:Outside.check",
-            "if self._left_alone(reader.quarantines(), campaign) != self._left_alone(self.quarantines, campaign):",
+            "if now != known and self._left_alone(now, campaign) != self._left_alone(known, campaign):",
             "if campaign is None:",
         ),
     ),
