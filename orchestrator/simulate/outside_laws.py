@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.gate import Gate, Moment
-from orchestrator.campaign.gates.needed import PATIENCE_S
 from orchestrator.campaign.rollout import Quorum, Share
 from orchestrator.campaign.states import CampaignState, HostState
-from orchestrator.campaign.windows import Window
 from orchestrator.loop.orders import reads_for_gate
-from orchestrator.simulate import look_laws
+from orchestrator.simulate import gate_laws, look_laws
 from orchestrator.simulate.hosts import Entry
 from orchestrator.simulate.laws import SKEW_S, Found, Law, Violation, is_open, is_over
 from orchestrator.simulate.stop_laws import HALTS
@@ -35,12 +31,9 @@ def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[st
         yield from _agreed(after, told)
         yield from _back_once(after, campaigns)
     if after.wave != before.wave:
-        yield from _opened(after, told)
+        yield from gate_laws.on_opening(after, told)
     if after.state is CampaignState.COMPLETE and before.state is not after.state:
-        gates = _gates(after, Moment.AFTER_WAVE)
-        yield from _passed(after, told, gates, after.waves, after.ended_at, after.waves)
-        gates = _gates(after, Moment.BACKGROUND) if after.waves else []
-        yield from _passed(after, told, gates, 0, after.ended_at, after.waves)
+        yield from gate_laws.on_completion(after, told)
     if after.policy.control_hosts:
         yield from look_laws.on_save(before, after, _taken(after, told, campaigns), _let_go(after, campaigns))
     pairs = zip(before.runs, after.runs, strict=True)
@@ -50,7 +43,7 @@ def on_save(before: Campaign, after: Campaign, told: Told, campaigns: Mapping[st
     if told.stopped_since(after) is not None:
         yield Violation(law=Law.KILL, detail=f"{_names(new)} ordered although {list(told.thrown)} hold")
     for run in new:
-        yield from _may_start(after, run, told, run.attempts[-1].ordered_at)
+        yield from gate_laws.may_start(after, run, told, run.attempts[-1].ordered_at)
     if after.kind is Kind.READ_ONLY:
         return
     apart = [run for run in new if run.host.name in told.apart]
@@ -88,7 +81,7 @@ def on_published(campaign: Campaign, order: Order, told: Told, now: datetime) ->
     run = campaign.run_of(order.host.name)
     starts = order.mode in {Mode.APPLY, Mode.UNDO} and not reads_for_gate(order.attempt_id)
     if starts and run is not None and run.attempt is not None:
-        yield from _may_start(campaign, run, told, now)
+        yield from gate_laws.may_start(campaign, run, told, now)
 
 
 def on_began(campaign: Campaign, entry: Entry, told: Told) -> Found:
@@ -123,87 +116,6 @@ def _back_once(campaign: Campaign, campaigns: Mapping[str, Campaign]) -> Found:
         then = undone.run_of(run.host.name)
         if run.wave and (then is None or then.state is _S.ROLLED_BACK or not then.attempts):
             yield Violation(law=Law.BACK, detail=f"{run.host.name} has nothing of {undone.id} to take back")
-
-
-def _may_start(campaign: Campaign, run: HostRun, told: Told, at: datetime) -> Found:
-    """Windows and gates let this host be started then; an undo waits for neither."""
-    if run.attempts[-1].undo:
-        return
-    yield from _in_blackout(campaign, run, at)
-    yield from _passed(campaign, told, _gates(campaign, Moment.BACKGROUND), 0, at)
-    yield from _passed_before(campaign, told, run, at)
-
-
-def _in_blackout(campaign: Campaign, run: HostRun, at: datetime) -> Found:
-    """The host was ordered, or its order left, then."""
-    windows, name = campaign.policy.windows, run.host.name
-    if windows is None:
-        return
-    if windows.allow is not None and not any(_shows(window, at) for window in windows.allow):
-        yield Violation(law=Law.WINDOW, detail=f"{name} ordered at {at}, outside the windows")
-    for closed in windows.blackouts:
-        if closed.start <= at < closed.end:
-            yield Violation(law=Law.WINDOW, detail=f"{name} ordered in the blackout")
-
-
-def _shows(window: Window, at: datetime) -> bool:
-    """Whether a clock on the wall there shows a time within it; those of schedules have all days of the week."""
-    wall = at.astimezone(ZoneInfo(window.zone))
-    minute = wall.hour * 60 + wall.minute
-    return window.opens <= minute < window.closes or minute + 24 * 60 < window.closes
-
-
-# -- gates -------------------------------------------------------------------------------------------------
-
-
-def _gates(campaign: Campaign, at: Moment) -> list[Gate]:
-    return [gate for gate in campaign.policy.gates if gate.at is at]
-
-
-def _opened(campaign: Campaign, told: Told) -> Found:
-    number, now = campaign.wave, campaign.wave_started_at
-    yield from _passed(campaign, told, _gates(campaign, Moment.WAVE), number, now)
-    if number == 1:
-        yield from _passed(campaign, told, _gates(campaign, Moment.CAMPAIGN), 0, now)
-    else:
-        yield from _passed(campaign, told, _gates(campaign, Moment.AFTER_WAVE), number - 1, now, number - 1)
-
-
-def _passed_before(campaign: Campaign, told: Told, run: HostRun, now: datetime) -> Found:
-    """Each gate before this host has passed for it, not longer ago than it is good for."""
-    for gate in _gates(campaign, Moment.HOST):
-        if (campaign.id, gate.name, run.wave, run.host.name) in told.overridden:
-            continue
-        asked = told.host_passes.get((campaign.id, gate.name, run.host.name), [])
-        good_for = timedelta(seconds=gate.every_s)
-        if not any(now < at + good_for for at in asked):
-            detail = f"{campaign.id} started {run.host.name} past {gate.name}: {asked[-3:]}"
-            yield Violation(law=Law.GATES, detail=detail)
-
-
-def _passed(
-    campaign: Campaign,
-    told: Told,
-    gates: Iterable[Gate],
-    wave: int,
-    now: datetime | None,
-    over: int = 0,
-) -> Found:
-    """Each of these has passed not longer ago than it is good for; `over`: after the last host of that wave."""
-    ended = [run.ended_at for run in campaign.runs if over == run.wave > 0 and run.ended_at is not None]
-    since = max(ended, default=None)
-    for gate in gates:
-        if (campaign.id, gate.name, wave, "") in told.overridden:
-            continue
-        # in the background a pass is good while the next one is waited for
-        more_s = gate.timeout_s + PATIENCE_S if gate.at is Moment.BACKGROUND else 0.0
-        good_for = timedelta(seconds=gate.every_s + more_s)
-        asked = told.passes.get((campaign.id, gate.name, wave), [])
-        good = [at for at in asked if (now is None or now < at + good_for) and (since is None or at >= since)]
-        if not good:
-            yield Violation(
-                law=Law.GATES, detail=f"{campaign.id} went past {gate.name} of wave {wave}: {asked[-3:]}"
-            )
 
 
 def _taken(campaign: Campaign, told: Told, campaigns: Mapping[str, Campaign]) -> set[str]:
