@@ -166,9 +166,10 @@ def _pages(session: Session, database_url: str | None) -> Iterator[Pages]:
 
 @contextmanager
 def _reading(database_url: str) -> Iterator[Store]:
+    from orchestrator.cli.database_flag import named
     from orchestrator.store.store import Store
 
-    store = Store.look_at(database_url)
+    store = Store.look_at(named(database_url))
     try:
         yield store
     finally:

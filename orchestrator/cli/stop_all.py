@@ -81,13 +81,14 @@ def _thrown_in(database_url: str, body: dict[str, Any]) -> dict[str, Any]:
     """Throw it where no orchestrator works yet; the same as the API answers."""
     from orchestrator.api.stop_all import shown
     from orchestrator.campaign.kill_switch import Target
+    from orchestrator.cli.database_flag import named
     from orchestrator.plane import utc_now
     from orchestrator.service.alone import alone
     from orchestrator.service.stopping import StopAll
 
     target = next((item for item in (Target.PROCEDURE, Target.CAMPAIGN) if item in body), Target.EVERYTHING)
     wish = StopAll(target=target, name=body.get(target, ""), by=body["by"], reason=body["reason"])
-    with alone(database_url, utc_now) as service:
+    with alone(named(database_url), utc_now) as service:
         return shown(service.stop_all(wish))
 
 
