@@ -45,7 +45,8 @@ def _heard(before: Campaign, after: Campaign, taken: AbstractSet[str]) -> Found:
             if item.answered_at is not None
             and item.reached
             and item.host not in taken
-            and not _attempts(after, item.host)
+            # one that is ordered in this very turn was untouched when the look ended
+            and not _attempts(before, item.host)
         ]
         stops = [stop for stop in after.stops[len(before.stops) :] if stop.rule == SHARED]
         if heard and all(item.error is not None for item in heard) and not stops:

@@ -11,6 +11,7 @@ from orchestrator.simulate import look_laws
 from orchestrator.simulate.laws import Law
 from orchestrator.simulate.undo_laws import PERSON, SHARED
 from tasks.result import HostError
+from tests.orchestrator.simulate.test_turn_laws import started
 from tests.orchestrator.simulate.test_undo_laws import LOOK, failed, stop, undone
 from tests.support.campaigns import NOON
 
@@ -40,6 +41,14 @@ def test_a_look_that_ends_unheard_is_seen() -> None:
     assert broken(ASKING, ended) == {Law.LOOK}
     assert broken(ASKING, replace(ended, stops=(stop(SHARED),))) == set()
     assert broken(ASKING, ended, {"web-2"}) == set()
+
+
+def test_what_a_host_said_counts_also_when_it_is_ordered_in_the_turn_that_ends_the_look() -> None:
+    well = replace(SICK, error=None)
+    sick = replace(SICK, host="web-3")
+    ended = replace(ASKING, looks=(replace(LOOK, ended_at=NOON, found=Found.WELL, controls=(well, sick)),))
+    assert broken(ASKING, started(ended, 1)) == set()
+    assert broken(started(ASKING, 1), started(ended, 1)) == {Law.LOOK}
 
 
 def test_a_look_at_hosts_that_are_well_stops_nothing() -> None:

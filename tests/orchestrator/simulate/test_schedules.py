@@ -25,7 +25,23 @@ CHUNK = 25
 ONCE_BROKEN = (1036, 1098, 1606, 2220, 2541, 2966, 3248, 3429, 3515)
 #: seeds whose whole schedule did: a host was started in the turn that made another one UNKNOWN, which stopped it
 #: (1408); a kill switch was held to be thrown that somebody had released (3528, a mistake of the law)
-WHOLE_ONCE_BROKEN = (1408, 1534, 3528, 4151, 4164, 5080, 5305, 5777, 5984, 6237, 8033, 12530, 14456, 15152)
+WHOLE_ONCE_BROKEN = (
+    1408,
+    1534,
+    3528,
+    4151,
+    4164,
+    5080,
+    5305,
+    5777,
+    5984,
+    6237,
+    8033,
+    12530,
+    14456,
+    15152,
+    20700,
+)
 
 
 @pytest.fixture(autouse=True)
