@@ -107,26 +107,20 @@ class _Turn:
     def actions(self) -> tuple[Action, ...]:
         """Everything that should happen, and when to look again."""
         campaign = self.campaign
-        killed = bool(self.around.thrown)
-        resend = not killed and not stopped(campaign) and campaign.state is not CampaignState.PAUSED
+        resend = (
+            not self.around.thrown and not stopped(campaign) and campaign.state is not CampaignState.PAUSED
+        )
         # what may not be ordered now is not published again either
         resend = resend and not self.held.start
-        busy = (*self.census.flying, *self.census.soaking)
-        watched = watch(
-            campaign.policy,
-            campaign.kind,
-            busy,
-            self.now,
-            self.timers,
-            resend=resend,
-            undos=not killed,
-            quarantined=self.around.quarantined,
-        )
+        watched = self._watched(resend=resend)
+        silent = self._falls_silent(watched)
+        if silent and resend:
+            watched = self._watched(resend=False)
         watched += self._stop_attempts()
         undo = self._undo()
         # while nobody knows whose the cause is, no other host is exposed to it; nor to what silences a host
         # just now, before the rules have seen it
-        hold = any(isinstance(action, AskControl) for action in undo) or self._falls_silent(watched)
+        hold = any(isinstance(action, AskControl) for action in undo) or silent
         forward = () if hold else self._forward()
         ending = self._end(busy=bool(undo or forward))
         if ending:
@@ -136,6 +130,18 @@ class _Turn:
             self.timers.at(instant)
         wake = self.timers.first_after(self.now)
         return (*watched, *undo, *forward, *((WakeAt(at=wake),) if wake is not None else ()))
+
+    def _watched(self, *, resend: bool) -> tuple[Action, ...]:
+        return watch(
+            self.campaign.policy,
+            self.campaign.kind,
+            (*self.census.flying, *self.census.soaking),
+            self.now,
+            self.timers,
+            resend=resend,
+            undos=not self.around.thrown,
+            quarantined=self.around.quarantined,
+        )
 
     def _falls_silent(self, watched: Iterable[Action]) -> bool:
         """Whether this very decision makes a host UNKNOWN; the next one, in the same turn, judges it."""

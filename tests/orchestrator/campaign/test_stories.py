@@ -795,6 +795,22 @@ def test_a_host_that_falls_silent_is_judged_before_the_slot_beside_it_is_filled(
     assert world.ordered() == ["h1", "h2"]
 
 
+@pytest.mark.parametrize("tolerated", [0, 1])
+def test_an_order_is_not_published_again_in_the_turn_in_which_the_silence_of_another_host_stops_it(
+    tolerated: int,
+) -> None:
+    rule = StopRule(kind=FailureKind.ANY, tolerate=Share(value=tolerated), action=StopAction.PAUSE)
+    world = World(planned(3, waves="all", parallelism=2, stop_rules=(rule,), tune={"unknown_grace_s": 0.0}))
+    world.run()
+    world.accept("h1")
+    world.now += timedelta(seconds=31)
+    world.run()
+    assert world.host("h1").state is HostState.UNKNOWN
+    attempt = world.host("h2").attempt
+    assert attempt is not None
+    assert attempt.sent == 1 + tolerated
+
+
 def test_a_host_that_falls_silent_holds_nobody_up_where_that_is_tolerated() -> None:
     world = World(planned(4, waves="all", parallelism=2, max_failures="100%"))
     world.run()
