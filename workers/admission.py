@@ -68,7 +68,8 @@ def _used_before(order: Order, found: str) -> Admission:
         "E_ATTEMPT_REUSED",
         f"{order.host.name} has accepted {found} already, which its campaign does not know of: "
         f"{order.attempt_id} is not begun",
-        "The database was put back to an earlier moment; what the host's journal says is asked for anew.",
+        "The database was put back to an earlier moment; the next number is tried by itself. "
+        f"`dockwave logs {order.campaign_id} {order.host.name}` shows what the host did.",
         retryable=True,
     )
 

@@ -37,5 +37,9 @@ def another_snapshot(run: HostRun, result: HostResult) -> HostError | None:
     return HostError(
         code="E_SNAPSHOT_CHANGED",
         message=f"{run.host.name} was compared with another snapshot than the one {undone} took",
-        hint="Find out who wrote to /var/lib/dockwave on the host: what it was before is not proven.",
+        hint=(
+            "What it was before is not proven: find out who wrote to /var/lib/dockwave there "
+            f"(`dockwave logs {str(undone).partition('/')[0]} {run.host.name}`), then "
+            f"`dockwave hosts release {run.host.name} --reason TEXT`"
+        ),
     )

@@ -473,6 +473,19 @@ _ANSWERS = st.lists(
 )
 
 
+def _answer_one(world: World, pick: int, verdict: Verdict, passed: dict[str, Any]) -> None:
+    """Let one open question be answered so, if there is one; note when a host that passed was asked for."""
+    open_ = [item for item in world.campaign.gates if item.host and item.answered_at is None]
+    if not open_:
+        return
+    item = open_[pick % len(open_)]
+    world.see(
+        GateAnswered(gate=NAME, wave=item.wave, asked_at=item.asked_at, verdict=verdict, host=item.host)
+    )
+    if verdict is Verdict.PASS:
+        passed[item.host] = item.asked_at
+
+
 @settings(max_examples=40)
 @given(answers=_ANSWERS, parallelism=st.integers(1, 4), count=st.integers(1, 24))
 def test_whatever_gates_say_no_host_starts_without_a_fresh_pass_and_little_is_kept(
@@ -482,16 +495,7 @@ def test_whatever_gates_say_no_host_starts_without_a_fresh_pass_and_little_is_ke
     passed: dict[str, Any] = {}
     world.run()
     for pick, verdict, seconds in answers:
-        open_ = [item for item in world.campaign.gates if item.host and item.answered_at is None]
-        if open_:
-            item = open_[pick % len(open_)]
-            world.see(
-                GateAnswered(
-                    gate=NAME, wave=item.wave, asked_at=item.asked_at, verdict=verdict, host=item.host
-                )
-            )
-            if verdict is Verdict.PASS:
-                passed[item.host] = item.asked_at
+        _answer_one(world, pick, verdict, passed)
         world.now += timedelta(seconds=seconds)
         while done := world.tick():
             for action in done:
@@ -530,16 +534,7 @@ def test_whatever_is_lost_no_order_is_published_without_a_fresh_pass(
     passed: dict[str, Any] = {}
     world.run()
     for pick, verdict, seconds, lost in steps:
-        open_ = [item for item in world.campaign.gates if item.host and item.answered_at is None]
-        if open_:
-            item = open_[pick % len(open_)]
-            world.see(
-                GateAnswered(
-                    gate=NAME, wave=item.wave, asked_at=item.asked_at, verdict=verdict, host=item.host
-                )
-            )
-            if verdict is Verdict.PASS:
-                passed[item.host] = item.asked_at
+        _answer_one(world, pick, verdict, passed)
         world.now += timedelta(seconds=seconds)
         while done := world.tick():
             for action in done:
