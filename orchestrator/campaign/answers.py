@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from orchestrator.campaign import moves
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked, StopHeard
+from orchestrator.campaign.expiry import dead_at
 from orchestrator.campaign.proof import another_snapshot, equal_to_snapshot, promised
 from orchestrator.campaign.states import HostState
 from tasks.model import Kind
@@ -140,7 +141,7 @@ def _dark(campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult
     if unreached and run.state is HostState.ORDERED and attempt.unreached_at is None:
         attempt = replace(attempt, unreached_at=now)
         run = moves.with_attempt(run, attempt)
-    if unreached and (harmless or _never(attempt, now)):
+    if unreached and (harmless or _never(campaign, attempt, now)):
         closed = moves.with_attempt(run, replace(attempt, ended_at=now, result=result))
         # a read that lost its host on the way ends as one that never reached it
         start = closed if HostState.ORDERED is run.state else moves.to(closed, HostState.UNKNOWN, now)
@@ -150,14 +151,15 @@ def _dark(campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult
     return replace(moves.to(run, HostState.UNKNOWN, now), error=result.error or run.error)
 
 
-def _never(attempt: Attempt, now: datetime) -> bool:
+def _never(campaign: Campaign, attempt: Attempt, now: datetime) -> bool:
     """Whether an order did not reach its host and can start no more.
 
     Published once, it may still have arrived twice: a broker that fails in mid-batch gets the batch again. So one
     answer ends nothing before every copy has expired, nor when anybody ever said that the order is in hand.
     """
     unheard = attempt.accepted_at is None and attempt.heard_at is None
-    return attempt.unreached_at is not None and attempt.sent == 1 and unheard and now >= attempt.expires_at
+    once = attempt.unreached_at is not None and attempt.sent == 1
+    return once and unheard and now >= dead_at(attempt, campaign.kind)
 
 
 def _undone(campaign: Campaign, run: HostRun, result: HostResult, now: datetime) -> HostRun:
@@ -221,7 +223,7 @@ def _not_started(
     error = result.error or HostError(code=NOT_STARTED, message="The host did not start it", retryable=True)
     if attempt.accepted_at is not None:
         return _forgotten(run, attempt, error, now)
-    if _may_still_start(attempt, error, now):
+    if _may_still_start(campaign, attempt, error, now):
         # another copy of the order may be on its way: it is sent again, and asked about once it has expired
         return run if run.error == error else replace(run, error=error)
     closed = moves.with_attempt(run, replace(attempt, ended_at=now, heard_at=now, result=result))
@@ -241,9 +243,9 @@ def _not_started(
     return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
 
 
-def _may_still_start(attempt: Attempt, error: HostError, now: datetime) -> bool:
+def _may_still_start(campaign: Campaign, attempt: Attempt, error: HostError, now: datetime) -> bool:
     final = not error.retryable or error.code in {STALE_EPOCH, ORDER_EXPIRED, REUSED}
-    return not final and now < attempt.expires_at
+    return not final and now < dead_at(attempt, campaign.kind)
 
 
 def _lost(run: HostRun, error: HostError, now: datetime) -> HostRun:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.campaign.actions import Action, AskJournal, Recheck, Resend
 from orchestrator.campaign.campaign import Attempt, HostRun
+from orchestrator.campaign.expiry import dead_at
 from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import HostState
 from tasks.model import Kind
@@ -108,10 +109,12 @@ class _Watch:
     def _ordered(self, run: HostRun, attempt: Attempt) -> Action | None:
         """Nobody accepted it yet: publish again while it may start, ask when it may not."""
         last = max(attempt.sent_at or attempt.ordered_at, attempt.heard_at or attempt.ordered_at)
-        if self._due(attempt.expires_at, 0):
+        if self._due(dead_at(attempt, self.kind), 0):
             # a worker that is still on its way to the host says so; it is asked when it falls silent
             if attempt.heard_at is None or self._due(last, self.policy.heartbeat_timeout_s):
                 return AskJournal(host=run.host.name, attempt_id=attempt.id)
+            return None
+        if self.now >= attempt.expires_at:
             return None
         again = (self.undos if attempt.undo else self.resend) and run.host.name not in self.quarantined
         again = again and still_passed(attempt, self.now)

@@ -12,6 +12,7 @@ from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Resend, 
 from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
+from orchestrator.campaign.expiry import ALLOWED_SKEW_S
 from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.kill_switch import Switch, Target, applying
 from orchestrator.campaign.record import record
@@ -75,7 +76,9 @@ def test_an_order_nobody_accepted_is_not_sent_again_and_its_journal_is_asked(und
     assert any(isinstance(action, Resend) for action in world.run(seconds=policy.resend_after_s + 1))
     world.campaign = before
     assert not [action for action in _tick(world) if isinstance(action, Resend)]
-    assert any(isinstance(action, AskJournal) for action in _tick(world, seconds=policy.order_ttl_s))
+    assert any(
+        isinstance(action, AskJournal) for action in _tick(world, seconds=policy.order_ttl_s + ALLOWED_SKEW_S)
+    )
 
 
 def test_silent_hosts_do_not_end_a_campaign_that_a_person_holds() -> None:

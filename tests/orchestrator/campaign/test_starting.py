@@ -264,7 +264,7 @@ def test_a_host_that_waited_long_for_its_lock_is_asked_for_again() -> None:
     world.run()
     answer(world, "h1", Verdict.PASS)
     assert world.ordered() == ["h1"]
-    world.now += timedelta(seconds=61)
+    world.now += timedelta(seconds=76)
     world.decline("h1", refused("E_HOST_BUSY"))
     world.run()
     assert world.host("h1").state is HostState.PENDING
@@ -282,7 +282,7 @@ def test_an_order_nobody_accepted_is_published_again_only_while_its_pass_is_good
     answer(world, "h1", Verdict.PASS)
     assert [type(action) for action in world.run(seconds=10)] == [Resend]
     assert world.run(seconds=10) == ()
-    assert world.run(seconds=39) == ()
+    assert world.run(seconds=54) == ()
     assert [type(action) for action in world.run(seconds=1)] == [AskJournal]
     world.decline("h1", refused("E_NOT_STARTED"))
     world.run()

@@ -106,7 +106,11 @@ PROCESSES: tuple[Bug, ...] = (
         Law.ANSWER,
         123,
         "The refusal of one copy of an order speaks for the other",
-        (f"{ANSWERS}:_may_still_start", "return not final and now < attempt.expires_at", "return False"),
+        (
+            f"{ANSWERS}:_may_still_start",
+            "return not final and now < dead_at(attempt, campaign.kind)",
+            "return False",
+        ),
     ),
     # -- a new process, the same orders
     bug(

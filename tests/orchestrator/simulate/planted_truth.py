@@ -78,7 +78,7 @@ TRUTH: tuple[Bug, ...] = (
         Law.TRUTH,
         325,
         "One copy of an order that did not reach its host speaks for the other",
-        (f"{ANSWERS}:_never", " and now >= attempt.expires_at", ""),
+        (f"{ANSWERS}:_never", " and now >= dead_at(attempt, campaign.kind)", ""),
     ),
     bug(
         Law.ANSWER,

@@ -81,7 +81,7 @@ def test_failed_and_unreachable_hosts_are_different_causes() -> None:
     world.end("h1", failed(changed=False))
     world.end("h2", UNREACHABLE)
     # no copy of its order can start any more
-    world.run(seconds=61)
+    world.run(seconds=76)
     world.end("h2", UNREACHABLE)
     world.run()
     kinds = {cause.kind: cause.hosts for cause in explain(world.campaign, world.now).groups}
