@@ -123,6 +123,9 @@ def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now
     )
     if attempt.undo:
         return _undone(campaign, closed, result, now)
+    strange = another_snapshot(closed, result)
+    if strange is not None:
+        return moves.fail_changed(closed, campaign.policy, strange, now)
     if promised(attempt, result):
         return _proven(campaign, closed, result, now)
     # UNDONE as the answer to an apply is no proof of anything we asked for, nor is it one without its comparison
@@ -276,7 +279,8 @@ def _rechecked(
     over = run.soak_until is not None and now >= run.soak_until
     if not waiting or result.outcome in {Outcome.UNREACHABLE, Outcome.UNKNOWN}:
         return run
-    if promised(attempt, result):
+    strange = another_snapshot(run, result)
+    if strange is None and promised(attempt, result):
         if not over:
             return run
         if attempt.undo:
@@ -284,8 +288,9 @@ def _rechecked(
         if run.wave in campaign.rollback_waves:
             return moves.turn_back(run, now)
         return replace(moves.to(run, HostState.SUCCEEDED, now), soak_until=None)
+    error = strange or result.error or _unexplained(result)
     if attempt.undo:
         # it was equal to its snapshot and is no more: what it is now, a person has to see
         broken = replace(run, changed=True)
-        return moves.fail(broken, HostState.NEEDS_HUMAN, result.error or _unexplained(result), now)
-    return moves.fail_changed(run, campaign.policy, result.error or _unexplained(result), now)
+        return moves.fail(broken, HostState.NEEDS_HUMAN, error, now)
+    return moves.fail_changed(run, campaign.policy, error, now)

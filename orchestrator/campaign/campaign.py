@@ -135,6 +135,8 @@ class HostRun:
     machine_id: str | None = None
     #: in an undo campaign: the attempt whose snapshot this host returns to
     undo_of: str | None = None
+    #: SHA-256 of that snapshot as the attempt told it when it took it; "" = it told none
+    snapshot_sha256: str = ""
     #: in a retry: the attempt of the campaign before that was proven right here
     proven_by: str | None = None
     undo: UndoClass = UndoClass.NONE

@@ -7,7 +7,7 @@ missing on the way there is planned on the host, and only an empty comparison wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.campaign.campaign import Campaign, HostRun
 
@@ -21,6 +21,8 @@ class Origin:
     attempts: Mapping[str, str]
     #: by host: the machine that attempt changed; another one under the same name is refused
     machines: Mapping[str, str | None]
+    #: by host: the fingerprint of the snapshot that attempt took; absent where it told none
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
 
 def origin_of(campaign: Campaign) -> Origin | None:
@@ -31,6 +33,7 @@ def origin_of(campaign: Campaign) -> Origin | None:
         campaign=campaign.undoes,
         attempts={run.host.name: run.undo_of for run in campaign.runs if run.undo_of is not None},
         machines={run.host.name: run.machine_id for run in campaign.runs},
+        fingerprints={run.host.name: run.snapshot_sha256 for run in campaign.runs if run.snapshot_sha256},
     )
 
 
@@ -40,5 +43,8 @@ def going_back(run: HostRun, origin: Origin | None) -> HostRun:
         return run
     name = run.host.name
     return replace(
-        run, undo_of=origin.attempts.get(name), machine_id=run.machine_id or origin.machines.get(name)
+        run,
+        undo_of=origin.attempts.get(name),
+        snapshot_sha256=origin.fingerprints.get(name, ""),
+        machine_id=run.machine_id or origin.machines.get(name),
     )

@@ -271,7 +271,10 @@ def _host_document(run: HostRun) -> dict[str, Any]:
         "reason": run.reason,
         "dry_run": _dry_run(run.plan),
     }
-    return document if run.undo_of is None else document | {"undo_of": run.undo_of}
+    if run.undo_of is not None:
+        document |= {"undo_of": run.undo_of}
+    # workers of before told no fingerprint: what they did is taken back as it was then
+    return document | {"snapshot_sha256": run.snapshot_sha256} if run.snapshot_sha256 else document
 
 
 def _dry_run(plan: Mapping[str, Any] | None) -> dict[str, Any] | None:

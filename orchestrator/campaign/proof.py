@@ -23,23 +23,34 @@ def equal_to_snapshot(result: HostResult) -> bool:
     return result.outcome is Outcome.UNDONE and tuple(result.data.get("differences", ("not compared",))) == ()
 
 
-def another_snapshot(run: HostRun, result: HostResult) -> HostError | None:
-    """Why what the host compared itself with is not what this campaign's own change had found; None when it is.
+def taken_by(change: Attempt) -> str:
+    """The fingerprint of the snapshot this change took; "" when its result tells none, or there is none."""
+    told = change.result.data.get(FINGERPRINT) if change.result is not None else None
+    return str(told or "")
 
-    What either of them does not tell is not held against it: workers of before told no fingerprint.
+
+def another_snapshot(run: HostRun, result: HostResult) -> HostError | None:
+    """Why what the host compared itself with is not what the change that is taken back had found; None when it is.
+
+    What either of them does not tell is not held against it: workers of before told no fingerprint. An empty one is
+    told where there is no snapshot any more.
     """
     undone = run.attempt.undo_of if run.attempt is not None else None
-    change = next((item for item in run.attempts if item.id == undone), None)
-    taken = change.result.data.get(FINGERPRINT) if change is not None and change.result is not None else None
-    used = result.data.get(FINGERPRINT)
-    if not taken or not used or taken == used:
+    taken, used = _expected(run, undone), result.data.get(FINGERPRINT)
+    if undone is None or not taken or used is None or taken == str(used):
         return None
     return HostError(
         code="E_SNAPSHOT_CHANGED",
-        message=f"{run.host.name} was compared with another snapshot than the one {undone} took",
+        message=f"{run.host.name} was compared with {'another' if used else 'no'} snapshot, not the one {undone} took",
         hint=(
             "What it was before is not proven: find out who wrote to /var/lib/dockwave there "
-            f"(`dockwave logs {str(undone).partition('/')[0]} {run.host.name}`), then "
+            f"(`dockwave logs {undone.partition('/')[0]} {run.host.name}`), then "
             f"`dockwave hosts release {run.host.name} --reason TEXT`"
         ),
     )
+
+
+def _expected(run: HostRun, undone: str | None) -> str:
+    """The fingerprint that must be told: by this campaign's own change, or as an undo campaign was planned with it."""
+    own = next((item for item in run.attempts if item.id == undone), None)
+    return taken_by(own) if own is not None else run.snapshot_sha256

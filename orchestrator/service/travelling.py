@@ -103,6 +103,7 @@ def _frozen(run: HostRun, planned: Mapping[str, Any]) -> HostRun:
         digest=run.digest,
         machine_id=run.machine_id,
         undo_of=run.undo_of,
+        snapshot_sha256=run.snapshot_sha256,
         undo=run.undo,
         plan=run.plan,
         error=run.error if run.wave == 0 else None,

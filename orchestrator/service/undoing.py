@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.campaign.campaign import Campaign, HostRun
+from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.origin import Origin
 from orchestrator.campaign.policy import check_policy, make_policy
+from orchestrator.campaign.proof import taken_by
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.rollout import Approval, RolloutPolicy, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
@@ -89,8 +90,9 @@ def way_back(
         timeout_s=campaign.timeout_s,
         origin=Origin(
             campaign=campaign.id,
-            attempts={run.host.name: _last_change(run) for run in runs},
+            attempts={run.host.name: _last_change(run).id for run in runs},
             machines={run.host.name: run.machine_id for run in runs},
+            fingerprints={run.host.name: taken for run in runs if (taken := taken_by(_last_change(run)))},
         ),
     )
     names = {run.host.name for run in runs}
@@ -186,8 +188,8 @@ def _chosen(campaign: Campaign, wish: Undo, against: Mapping[str, str]) -> list[
     return [run for run in runs if run.host.name in frozenset(wish.hosts)]
 
 
-def _last_change(run: HostRun) -> str:
-    return [attempt.id for attempt in run.attempts if not attempt.undo][-1]
+def _last_change(run: HostRun) -> Attempt:
+    return [attempt for attempt in run.attempts if not attempt.undo][-1]
 
 
 def _policy(campaign: Campaign, wish: Undo, runs: list[HostRun]) -> RolloutPolicy:

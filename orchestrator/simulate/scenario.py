@@ -111,6 +111,11 @@ def _origin(document: Mapping[str, Any]) -> Origin | None:
         campaign=str(document["undoes"]),
         attempts={item["host"]["name"]: item["undo_of"] for item in document["hosts"] if "undo_of" in item},
         machines={item["host"]["name"]: item["machine_id"] for item in document["hosts"]},
+        fingerprints={
+            item["host"]["name"]: item["snapshot_sha256"]
+            for item in document["hosts"]
+            if "snapshot_sha256" in item
+        },
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import AbortAsked, ApproveAsked, DenyAsked, RollbackAsked
 from orchestrator.campaign.occasion import Notify, Occasion
+from orchestrator.campaign.proof import FINGERPRINT
 from orchestrator.campaign.rollout import Approval
 from orchestrator.screens.viewing import campaign_view
 from orchestrator.service.retrying import Left, Retry
@@ -19,7 +22,7 @@ from tasks.model import Mode
 from tasks.procedure import Draft
 from tasks.result import HostError, HostResult, Outcome
 from tests.support.control import Control, over
-from tests.support.hosts import failed, undone
+from tests.support.hosts import failed, ok, undone
 
 THREE = ("web-1", "web-2", "web-3")
 EQUAL = HostResult(
@@ -126,6 +129,65 @@ def test_an_answer_without_an_empty_list_of_differences_is_no_proof(control: Con
     assert [item.host for item in control.service.quarantines()] == ["web-3"], (
         "nobody changes it before a look"
     )
+
+
+def _taken(control: Control) -> str:
+    """A finished campaign whose first two hosts told the fingerprint of the snapshot they took."""
+    told = {"web-1": "a" * 64, "web-2": "b" * 64}
+    control.hosts.script = {name: replace(ok(), data={FINGERPRINT: digest}) for name, digest in told.items()}
+    return _done(control)
+
+
+def _compared_with(digest: str) -> HostResult:
+    return replace(undone(), data={"differences": [], FINGERPRINT: digest})
+
+
+def test_a_host_that_was_compared_with_another_snapshot_than_its_change_took_is_left_to_a_person(
+    control: Control,
+) -> None:
+    own = _taken(control)
+    new = _planned(control, own)
+    said = {"web-1": "a" * 64, "web-2": "f" * 64, "web-3": "c" * 64}
+    for name, digest in said.items():
+        control.hosts.journal[f"{new}/{name}/1"] = _compared_with(digest)
+    control.restart()
+    _applied(control, new)
+    assert control.states(new) == {
+        "": "COMPLETE_WITH_EXCEPTIONS",
+        "web-1": "SUCCEEDED",
+        "web-2": "NEEDS_HUMAN",
+        "web-3": "SUCCEEDED",
+    }, "the change of the third told nothing to compare with"
+    error = control.run_of(new, "web-2").error
+    assert error is not None
+    assert error.code == "E_SNAPSHOT_CHANGED"
+    assert f"`dockwave logs {own} web-2`" in error.hint
+    assert [item.host for item in control.service.quarantines()] == ["web-2"]
+    assert control.service.at(new, control.clock()).sure, "its log leads to how it stands"
+
+
+def test_a_retry_of_an_undo_expects_the_snapshots_of_the_change_too(control: Control) -> None:
+    own = _taken(control)
+    new = _planned(control, own)
+    control.hosts.journal[f"{new}/web-2/1"] = failed(changed=False)
+    _applied(control, new)
+    again = control.service.retry(new, Retry(only=(Left.FAILED,), by="anna"))
+    control.run(again, lambda campaign: campaign.state != "PLANNING")
+    control.hosts.journal[f"{again}/web-2/1"] = _compared_with("f" * 64)
+    _applied(control, again)
+    assert control.states(again)["web-2"] == "NEEDS_HUMAN"
+
+
+def test_the_document_names_the_fingerprint_of_a_snapshot_where_there_is_one_and_only_there(
+    control: Control,
+) -> None:
+    own = _taken(control)
+    plain, _ = control.service.document(own)
+    assert b"snapshot_sha256" not in plain, "a campaign that is no undo is planned as before"
+    document, _ = control.service.document(_planned(control, own))
+    told = {item["host"]["name"]: item.get("snapshot_sha256") for item in json.loads(document)["hosts"]}
+    assert told == {"web-1": "a" * 64, "web-2": "b" * 64, "web-3": None}
+    assert document.count(b"snapshot_sha256") == 2
 
 
 def test_a_host_that_fails_on_its_way_back_keeps_no_other_from_it(control: Control) -> None:

@@ -63,7 +63,7 @@ STARTS: tuple[Bug, ...] = (
         "A host that broke in its soak counts as a success all the same",
         (
             f"{ANSWERS}:_rechecked",
-            "return moves.fail_changed(run, campaign.policy, result.error or _unexplained(result), now)",
+            "return moves.fail_changed(run, campaign.policy, error, now)",
             "return replace(moves.to(run, HostState.SUCCEEDED, now), soak_until=None)",
         ),
     ),

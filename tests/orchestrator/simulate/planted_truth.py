@@ -113,7 +113,7 @@ TRUTH: tuple[Bug, ...] = (
         "A host that broke after it was brought back counts as rolled back all the same",
         (
             f"{ANSWERS}:_rechecked",
-            "return moves.fail(broken, HostState.NEEDS_HUMAN, result.error or _unexplained(result), now)",
+            "return moves.fail(broken, HostState.NEEDS_HUMAN, error, now)",
             "return replace(moves.to(run, HostState.ROLLED_BACK, now), soak_until=None)",
         ),
     ),

@@ -289,9 +289,10 @@ def test_hosts_a_plan_leaves_out_stay_out_of_its_rehearsal() -> None:
 def test_a_plan_of_an_undo_is_rehearsed_too() -> None:
     document = plan_of(2) | {"undoes": "cold"}
     for host in document["hosts"]:
-        host["undo_of"] = f"cold/{host['host']['name']}/1"
+        host |= {"undo_of": f"cold/{host['host']['name']}/1", "snapshot_sha256": "a" * 64}
     gone = played(scenario_of(document, Script(fail=(aim_of("--fail", "host-2:100%"),)), NOW))
     assert [run.state for run in gone.campaign.runs] == [HostState.SUCCEEDED, HostState.NEEDS_HUMAN]
+    assert {run.snapshot_sha256 for run in gone.campaign.runs} == {"a" * 64}, "the very plan is rehearsed"
 
 
 @pytest.mark.parametrize("broken", ["hosts", "policy", "created_at", "params"])
