@@ -73,9 +73,8 @@ class Attempt:
     def plan(self) -> HostResult:
         """Say what would be done now."""
         if self.order.undo_of is not None:
-            return outcome.planned(
-                self._way_back(self.order.undo_of).preview(self._gather, self._params, self._setting)
-            )
+            target = self._way_back(self.order.undo_of)
+            return outcome.planned(target.preview(self._gather, self._params, self._setting), target)
         if self.order.proven_by is not None and self._still_right(self.order.proven_by):
             return outcome.planned(Draft(summary=f"still as {self.order.proven_by} left it"))
         facts = self._gather(None)

@@ -11,13 +11,14 @@ from tasks.wire import Order
 from workers.takeback import Target
 
 
-def planned(draft: Draft) -> HostResult:
-    """What PLAN mode answers: the draft; digest and undo class follow from it."""
+def planned(draft: Draft, target: Target | None = None) -> HostResult:
+    """What PLAN mode answers: the draft; digest and undo class follow from it. An undo tells its snapshot too."""
     return HostResult(
         outcome=Outcome.OK,
         summary=draft.summary,
         findings=draft.findings,
         plan=draft.model_dump(mode="json"),
+        data={} if target is None else {"snapshot_sha256": target.fingerprint},
     )
 
 

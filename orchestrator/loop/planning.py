@@ -17,6 +17,7 @@ from orchestrator.campaign.limits.approval import person
 from orchestrator.campaign.origin import Origin, going_back, origin_of
 from orchestrator.campaign.plan import PlanRefused, PlanRequest, make_plan
 from orchestrator.campaign.policy import check_policy
+from orchestrator.campaign.proof import another_snapshot
 from orchestrator.campaign.quarantine import Quarantine
 from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import CampaignState, HostState
@@ -185,15 +186,16 @@ def finish(
     quarantines: Sequence[Quarantine] = (),
 ) -> Campaign:
     """Give the PLANNED campaign, or the VOID one with the reason why no plan could be made."""
-    answers = {run.host.name: run.attempt.result for run in campaign.runs if run.attempt is not None}
+    asked = {run.host.name: run for run in campaign.runs}
+    answers = {name: run.attempt.result for name, run in asked.items() if run.attempt is not None}
     excluded: dict[str, HostError] = {}
     digests: dict[str, str] = {}
     for name, answer in answers.items():
         if answer is None:
             continue
-        stranger = _stranger(name, answer, known.get(name))
-        if stranger is not None:
-            excluded[name] = stranger
+        strange = _stranger(name, answer, known.get(name)) or _other_snapshot(campaign, asked[name], answer)
+        if strange is not None:
+            excluded[name] = strange
         elif answer.plan is not None:
             read = _draft(name, answer.plan)
             if isinstance(read, HostError):
@@ -224,6 +226,16 @@ def _stranger(name: str, answer: HostResult, known: KnownHost | None) -> HostErr
         message=f"{name} was machine {known.machine_id} and now answers as another one",
         hint="If it was rebuilt, accept it; if not, find out who answers at its address before anything is done",
     )
+
+
+def _other_snapshot(campaign: Campaign, run: HostRun, answer: HostResult) -> HostError | None:
+    """Why a dry run of an undo promises nothing; no campaign keeps the host for it, so there is nothing to release."""
+    found = another_snapshot(run, answer)
+    logs = f"`dockwave logs {campaign.undoes} {run.host.name}`"
+    hint = (
+        f"Find out who wrote to /var/lib/dockwave there ({logs}): a person has to decide what it returns to"
+    )
+    return None if found is None else replace(found, hint=hint)
 
 
 def _draft(name: str, plan: Mapping[str, Any]) -> Draft | HostError:

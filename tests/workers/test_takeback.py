@@ -57,6 +57,14 @@ def test_the_preview_changes_nothing_and_tells_what_comes_back(bench: Bench) -> 
     assert bench.file.read_text() == changed
 
 
+def test_the_preview_tells_which_snapshot_it_compared_with_and_a_change_that_there_is_none(
+    bench: Bench,
+) -> None:
+    change = bench.result(bench.order(1))
+    assert _undo(bench, mode=Mode.PLAN).data == {"snapshot_sha256": change.data["snapshot_sha256"]}
+    assert bench.result(bench.order(2, mode=Mode.PLAN)).data == {}
+
+
 def test_a_host_equal_to_its_snapshot_is_a_no_op_that_says_so(bench: Bench) -> None:
     bench.result(bench.order(1))
     bench.file.write_text("before\n")

@@ -166,6 +166,31 @@ def test_a_host_that_was_compared_with_another_snapshot_than_its_change_took_is_
     assert control.service.at(new, control.clock()).sure, "its log leads to how it stands"
 
 
+def test_a_host_whose_dry_run_compared_with_another_snapshot_is_left_out_of_the_plan(
+    control: Control,
+) -> None:
+    own = _taken(control)
+    control.hosts.plans = {
+        "web-1": replace(EQUAL, data={FINGERPRINT: "f" * 64}),
+        "web-2": replace(EQUAL, data={FINGERPRINT: "b" * 64}),
+        "web-3": replace(EQUAL, data={FINGERPRINT: "c" * 64}),
+    }
+    new = _planned(control, own)
+    states = control.states(new)
+    assert (states["web-1"], states["web-2"], states["web-3"]) == (
+        "SKIPPED",
+        "ALREADY_RIGHT",
+        "ALREADY_RIGHT",
+    )
+    run = control.run_of(new, "web-1")
+    assert run.reason == (
+        f"E_SNAPSHOT_CHANGED: web-1 was compared with another snapshot, not the one {own}/web-1/1 took"
+    )
+    assert run.error is not None
+    assert f"`dockwave logs {own} web-1`" in run.error.hint
+    assert "release" not in run.error.hint, "nothing keeps it"
+
+
 def test_a_retry_of_an_undo_expects_the_snapshots_of_the_change_too(control: Control) -> None:
     own = _taken(control)
     new = _planned(control, own)
