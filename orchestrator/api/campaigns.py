@@ -56,11 +56,13 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
         at: Annotated[AwareDatetime | None, Query()] = None,
     ) -> Response:
         """One campaign, whole, or as it was `at` an instant; `summary` cuts plans and results down for live views."""
-        if at is not None:
-            past = service.at(service.campaign(reference).id, at)
-            view = past_view(past.campaign, past.at, sure=past.sure, full=detail == "full")
-            return answer(view.model_dump(mode="python"))
         campaign = service.campaign(reference)
+        # only who reads the plan is told, and live views ask often
+        undone = service.taken_back(campaign) if detail == "full" else None
+        if at is not None:
+            past = service.at(campaign.id, at)
+            view = past_view(past.campaign, past.at, sure=past.sure, full=detail == "full", undone=undone)
+            return answer(view.model_dump(mode="python"))
         # only what is over can be undone, and live views ask often
         undone_by = service.undone_by(campaign.id) if campaign.state in FINAL_CAMPAIGN else ()
         view = campaign_view(
@@ -68,8 +70,7 @@ def router(service: Service, now: Callable[[], datetime]) -> APIRouter:
             now(),
             full=detail == "full",
             undone_by=undone_by,
-            # only who reads the plan is told, and live views ask often
-            undone=service.taken_back(campaign) if detail == "full" else None,
+            undone=undone,
             around=service.around(campaign),
         )
         return answer(view.model_dump(mode="python"))

@@ -133,9 +133,14 @@ def campaign_view(
     )
 
 
-def past_view(campaign: Campaign, at: datetime, *, sure: bool, full: bool = True) -> CampaignView:
-    """The campaign as it was; what of the world outside held it then is in the log only."""
-    view = campaign_view(campaign, at, full=full)
+def past_view(
+    campaign: Campaign, at: datetime, *, sure: bool, full: bool = True, undone: Campaign | None = None
+) -> CampaignView:
+    """The campaign as it was; what of the world outside held it then is in the log only.
+
+    `undone` is the one it takes back, which was over before, so that it is now as it was then.
+    """
+    view = campaign_view(campaign, at, full=full, undone=undone)
     return view.model_copy(update={"at": at, "notices": [*view.notices, *(() if sure else (UNSURE,))]})
 
 

@@ -161,8 +161,9 @@ def test_an_undo_asks_those_it_is_told_to_ask_and_a_bad_question_names_its_field
     assert len(service.requests) == 2, "nothing was planned that was refused"
 
 
+@pytest.mark.parametrize("at", [{}, {"at": "2027-01-01T00:00:00Z"}], ids=["now", "as it was"])
 def test_the_plan_of_an_undo_says_who_had_approved_what_it_takes_back(
-    client: httpx.Client, service: ScriptedService
+    client: httpx.Client, service: ScriptedService, at: dict[str, str]
 ) -> None:
     own = planned(client, approval={"required": 1, "group": "sre"}, author="ann")
     kept = service.kept[own]
@@ -176,7 +177,7 @@ def test_the_plan_of_an_undo_says_who_had_approved_what_it_takes_back(
         attempts=finished(kept.runs[0], HostState.SUCCEEDED).attempts,
     )
     new = client.post(f"/v1/campaigns/{own}/undo", json={"by": "me"}).json()["id"]
-    words = client.get(f"/v1/campaigns/{new}").json()["words"]
+    words = client.get(f"/v1/campaigns/{new}", params=at).json()["words"]
     assert (
         f"approval: {own} was approved by bert; this undo asks for nobody's approval (--approval 1:sre would)"
     ) in words
