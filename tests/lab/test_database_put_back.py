@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lab.archive import File
 from deploy.lab.host import Host
 from tests.lab import observed
 from tests.lab.plane import Plane
+from tests.lab.restarts import after_the_first_wave, in_mid_restart, restarts, starts_slowly
 from tests.lab.scene import Scene, by_state, scene
 from tests.lab.switchable import Probe, probe
 
@@ -44,28 +44,6 @@ def gate() -> Iterator[Probe]:
     """What campaigns ask before each wave."""
     with probe() as service:
         yield service
-
-
-def _starts_slowly(host: Host) -> None:
-    """The engine takes some seconds to come up: time to die in."""
-    unit = b"[Service]\nExecStartPre=/bin/sleep 8\n"
-    host.put({"etc/systemd/system/docker.service.d/slow.conf": File(data=unit)})
-    host.run("systemctl", "daemon-reload")
-
-
-def _in_mid_restart(host: Host) -> bool:
-    return "activating" in host.attempt("systemctl", "is-active", "docker.service").out
-
-
-def _after_the_first_wave(fleet: Scene, gate: Probe, on: str) -> str:
-    """A campaign of restarts whose first host is done and whose second wave waits for the gate."""
-    gate.turns_red_after = 1
-    asked = f"gates=[{{kind: http, url: '{gate.url}', at: wave, every: 2s, failures: 1000}}]"
-    campaign = fleet.plane.campaign("engine.restart", on, "--waves", "1,rest", "-O", asked)
-    fleet.plane.until(
-        campaign, lambda shown: gate.asked > 1 and len(by_state(shown).get("SUCCEEDED", ())) == 1
-    )
-    return campaign
 
 
 def _copy(plane: Plane) -> Path:
@@ -105,12 +83,6 @@ def _orchestrator_killed(plane: Plane) -> Iterator[None]:
         os.kill(supervisor, signal.SIGCONT)
 
 
-def _restarts(fleet: Scene, before: dict[str, list[str]]) -> dict[str, int]:
-    return {
-        name: len(observed.engine_starts(fleet.host(name))) - len(starts) for name, starts in before.items()
-    }
-
-
 def _accepted(host: Host, campaign: str) -> list[str]:
     """Every attempt of the campaign that the host ever accepted, as it keeps them."""
     listed = host.run("sh", "-c", f"grep -l accepted /var/lib/dockwave/attempts/{campaign}-*/journal || true")
@@ -122,15 +94,15 @@ def test_a_copy_of_before_the_second_wave_is_put_back_while_its_hosts_are_at_wor
 ) -> None:
     plane = fleet.plane
     before = {name: observed.engine_starts(fleet.host(name)) for name in KILLED}
-    _starts_slowly(fleet.host("kill-3"))
-    campaign = _after_the_first_wave(fleet, gate, "kill-*")
+    starts_slowly(fleet.host("kill-3"))
+    campaign = after_the_first_wave(fleet, gate, "kill-*")
     copy = _copy(plane)
     # another campaign, of which the copy knows nothing, is done with a host this one has yet to come to
     other = plane.campaign("engine.hold", "kill-4", "--set", "state=held")
     assert plane.wait(other)["state"] == "COMPLETE"
     gate.green = True
     plane.until(campaign, lambda shown: plane.host_state(shown, "kill-2") == "SUCCEEDED")
-    plane.until(campaign, lambda _: _in_mid_restart(fleet.host("kill-3")))
+    plane.until(campaign, lambda _: in_mid_restart(fleet.host("kill-3")))
     with _orchestrator_killed(plane):
         assert (plane.data / f"{DATABASE}-wal").stat().st_size > 0, "a killed process leaves its log behind"
         _put_back(plane, copy)
@@ -138,7 +110,7 @@ def test_a_copy_of_before_the_second_wave_is_put_back_while_its_hosts_are_at_wor
     shown = plane.wait(campaign)
     assert shown["state"] == "COMPLETE", plane.ok("why", campaign).out
     assert by_state(shown) == {"SUCCEEDED": set(KILLED)}
-    assert _restarts(fleet, before) == dict.fromkeys(KILLED, 1)
+    assert restarts(fleet, before) == dict.fromkeys(KILLED, 1)
     runs = plane.hosts(campaign)
     for name in KILLED:
         assert len(_accepted(fleet.host(name), campaign)) == 1, (
@@ -160,16 +132,16 @@ def test_what_people_had_said_after_the_copy_is_said_again_before_anything_start
 ) -> None:
     plane = fleet.plane
     before = {name: observed.engine_starts(fleet.host(name)) for name in STOPPED}
-    _starts_slowly(fleet.host("stop-2"))
+    starts_slowly(fleet.host("stop-2"))
     planned = plane.data / "made-before.plan"
     asked = ("engine.restart", "-i", str(plane.inventory), "--on", "plan-1")
     plane.ok("plan", *asked, "--out", str(planned))
-    campaign = _after_the_first_wave(fleet, gate, "stop-*")
+    campaign = after_the_first_wave(fleet, gate, "stop-*")
     copy = _copy(plane)
     once = plane.ok("apply", str(planned), "--yes", "-o", "json").json["id"]
     assert plane.wait(once)["state"] == "COMPLETE"
     gate.green = True
-    plane.until(campaign, lambda _: _in_mid_restart(fleet.host("stop-2")))
+    plane.until(campaign, lambda _: in_mid_restart(fleet.host("stop-2")))
     plane.ok("pause", campaign, "--reason", "the shop is open")
     plane.until(campaign, lambda shown: plane.host_state(shown, "stop-2") == "SUCCEEDED")
 
@@ -188,7 +160,7 @@ def test_what_people_had_said_after_the_copy_is_said_again_before_anything_start
     plane.ok("pause", campaign, "--reason", "the shop is open")
     plane.ok("stop-all", "--release", "--reason", "looked at")
     plane.until(campaign, lambda shown: shown["state"] == "PAUSED")
-    assert _restarts(fleet, before) == {"stop-1": 1, "stop-2": 1, "stop-3": 0, "plan-1": 1}
+    assert restarts(fleet, before) == {"stop-1": 1, "stop-2": 1, "stop-3": 0, "plan-1": 1}
 
     plane.ok("resume", campaign)
     shown = plane.wait(campaign)
@@ -196,5 +168,5 @@ def test_what_people_had_said_after_the_copy_is_said_again_before_anything_start
     again = plane.ok("apply", str(planned), "--yes", "-o", "json").json["id"]
     assert again == once, "a plan that was applied after the copy may be applied again"
     assert by_state(plane.wait(again)) == {"SUCCEEDED": {"plan-1"}}
-    assert _restarts(fleet, before) == dict.fromkeys(STOPPED, 1), "and its host answers what came of it"
+    assert restarts(fleet, before) == dict.fromkeys(STOPPED, 1), "and its host answers what came of it"
     plane.ok("audit", "verify")

@@ -56,8 +56,19 @@ class PostgresCluster:
             connection.execute(f"CREATE DATABASE {name} {wish}".encode())
         return self._address(name)
 
-    def _address(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+    def database_of(self, role: str) -> str:
+        """Make a role that may do nothing more than its own database asks for, as an installation has it; its URL."""
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {role} LOGIN".encode())
+            connection.execute(f"CREATE DATABASE {role} OWNER {role}".encode())
+        return self._address(role, role)
+
+    def client(self) -> dict[str, str]:
+        """What tells PostgreSQL's own programs to come here as its superuser."""
+        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres"}
+
+    def _address(self, database: str, role: str = "postgres") -> str:
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
     def _run(self, program: str, *arguments: str) -> None:
         # PostgreSQL refuses to run as root
