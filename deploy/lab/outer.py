@@ -23,8 +23,6 @@ from deploy.lab.places import LABEL, data_dir, locked, runtime_dir
 START_TIMEOUT_S = 40
 STOP_TIMEOUT_S = 30
 LOCK = "outer"
-#: daemons this process started: they outlive it on purpose, so no one waits for them
-_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +92,21 @@ def _start() -> Engine:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
         )
-    _STARTED.append(process)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if engine.answers():
+            # it lives on without us; without this, its Popen would warn of a child left behind
+            process.returncode = 0
             return engine
         if process.poll() is not None:
             break
         time.sleep(0.2)
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
     tail = log.read_text(errors="replace")[-1500:]
     raise LabError(f"the outer engine does not answer; its log {log} ends with:\n{tail}")
 
@@ -167,6 +172,9 @@ def _stop_process() -> None:
             os.kill(pid, signal.SIGKILL)
             break
         time.sleep(0.1)
+    with contextlib.suppress(ChildProcessError):
+        # whoever started it is its parent, and nobody else may wait for it
+        os.waitpid(pid, 0)
 
 
 def _remove_tree(path: Path) -> None:
