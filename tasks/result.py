@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+#: seconds by which the clocks of orchestrator, workers and hosts may differ; three times what `health.check` warns of
+ALLOWED_SKEW_S = 15.0
+
 
 class Outcome(StrEnum):
     """How one host ended, in one word (Ansible's recap plus what a distributed system must admit)."""
@@ -115,6 +118,8 @@ class HostResult:
     identity: Mapping[str, str] = field(default_factory=dict)
     #: highest epoch the host's journal has seen; new epochs must be above it
     epoch_seen: int = 0
+    #: in a refusal: the host starts no order any more that expired before this instant (Unix seconds); 0 when not told
+    refuses_before: float = 0.0
     server_version: str = ""
     api_version: str = ""
     duration_s: float = 0.0

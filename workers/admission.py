@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tasks.model import Mode
-from tasks.result import HostError, HostResult, Outcome
+from tasks.result import ALLOWED_SKEW_S, HostError, HostResult, Outcome
 from tasks.wire import VERSION, Order
 from workers import outcome
 from workers.host_record import HostRecord, slug
@@ -55,6 +55,14 @@ def admit(order: Order, record: HostRecord, *, now: float) -> Admission:
     if another:
         return _used_before(order, order.attempt_id)
     return _admit_new(order, record, now=max(now, record.time))
+
+
+def refuses_before(record: HostRecord, *, now: float) -> float:
+    """The instant (Unix seconds) before which orders that expired are started here no more, by whatever worker.
+
+    The host's clock judges all of them; a worker's does too, and those of others may be behind it by the allowed skew.
+    """
+    return max(record.time, now - ALLOWED_SKEW_S)
 
 
 def is_another(order: Order, record: HostRecord) -> bool:

@@ -22,7 +22,7 @@ from tasks.model import Host, Kind, Mode
 from tasks.result import HostResult, Outcome
 from tasks.wire import Order, Report, ReportKind
 from workers import outcome
-from workers.admission import Admission, Decision, admit, is_another
+from workers.admission import Admission, Decision, admit, is_another, refuses_before
 from workers.attempt import Attempt
 from workers.host_record import Entry, EntryKind, HostRecord
 from workers.journal import HostPaths, Journal
@@ -183,9 +183,10 @@ class Execution:
                     return settled
                 return self._locked(connection, journal, record, admission, lock, patient=patient)
         except OrderRefused as error:
-            if journal.read().known:
+            record = journal.read()
+            if record.known:
                 return self._news.report(ReportKind.BUSY)
-            return self._news.report(ReportKind.REFUSED, outcome.failed(error))
+            return self._news.report(ReportKind.REFUSED, self._refused(outcome.failed(error), record))
 
     def _locked(
         self,
@@ -234,7 +235,7 @@ class Execution:
             return replace(admission, result=self._identified(admission.result, record))
         if admission.error is not None:
             refused = HostResult(outcome=Outcome.SKIPPED, error=admission.error)
-            return replace(admission, result=self._identified(refused, record))
+            return replace(admission, result=self._refused(refused, record))
         return admission
 
     def _settled_by(self, admission: Admission) -> Report | None:
@@ -246,6 +247,11 @@ class Execution:
 
     def _attempt(self, order: Order, connection: Connection, check: Callable[[], None]) -> Attempt:
         return Attempt(order, connection, progress=self._news.note, check=check, paths=self._paths)
+
+    def _refused(self, result: HostResult, record: HostRecord) -> HostResult:
+        """Why the host does not start the order, and whether another copy of it could still be started."""
+        refused = replace(result, refuses_before=refuses_before(record, now=time.time()))
+        return self._identified(refused, record)
 
     def _identified(self, result: HostResult, record: HostRecord) -> HostResult:
         known = {"machine_id": record.machine_id, "boot_id": record.boot, "kernel": record.kernel}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from orchestrator.campaign import moves
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked, StopHeard
-from orchestrator.campaign.expiry import dead_at
+from orchestrator.campaign.expiry import dead_at, was_dead
 from orchestrator.campaign.proof import another_snapshot, equal_to_snapshot, promised
 from orchestrator.campaign.states import HostState
 from tasks.model import Kind
@@ -26,8 +26,6 @@ VERIFY_STEP = "verify"
 NOT_STARTED = "E_NOT_STARTED"
 #: the attempt's number was overtaken: it can never start again, a larger number can
 STALE_EPOCH = "E_STALE_EPOCH"
-#: the host (or its worker) says the order came too late: it can never start again
-ORDER_EXPIRED = "E_ORDER_EXPIRED"
 #: the host has done more for this campaign than the database remembers: a larger number may be what it did
 REUSED = "E_ATTEMPT_REUSED"
 #: a person stopped the attempt between two steps, or before its first one
@@ -158,11 +156,13 @@ def _never(campaign: Campaign, attempt: Attempt, now: datetime) -> bool:
     """Whether an order did not reach its host and can start no more.
 
     Published once, it may still have arrived twice: a broker that fails in mid-batch gets the batch again. So one
-    answer ends nothing before every copy has expired, nor when anybody ever said that the order is in hand.
+    answer ends nothing before every copy has expired and the host was asked after that, nor when anybody ever said
+    that the order is in hand.
     """
     unheard = attempt.accepted_at is None and attempt.heard_at is None
-    once = attempt.unreached_at is not None and attempt.sent == 1
-    return once and unheard and now >= dead_at(attempt, campaign.kind)
+    dead = dead_at(attempt, campaign.kind)
+    asked = attempt.asked_at is not None and attempt.asked_at >= dead
+    return attempt.unreached_at is not None and attempt.sent == 1 and unheard and asked and now >= dead
 
 
 def _undone(campaign: Campaign, run: HostRun, result: HostResult, now: datetime) -> HostRun:
@@ -224,9 +224,10 @@ def _not_started(
     campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult, now: datetime
 ) -> HostRun:
     error = result.error or HostError(code=NOT_STARTED, message="The host did not start it", retryable=True)
+    dead = was_dead(attempt, campaign.kind, result, now)
     if attempt.accepted_at is not None:
-        return _forgotten(run, attempt, error, now)
-    if _may_still_start(campaign, attempt, error, now):
+        return _forgotten(run, attempt, error, now) if dead else run
+    if not (dead or _is_final(error)):
         # another copy of the order may be on its way: it is sent again, and asked about once it has expired
         return run if run.error == error else replace(run, error=error)
     closed = moves.with_attempt(run, replace(attempt, ended_at=now, heard_at=now, result=result))
@@ -246,9 +247,9 @@ def _not_started(
     return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
 
 
-def _may_still_start(campaign: Campaign, attempt: Attempt, error: HostError, now: datetime) -> bool:
-    final = not error.retryable or error.code in {STALE_EPOCH, ORDER_EXPIRED, REUSED}
-    return not final and now < dead_at(attempt, campaign.kind)
+def _is_final(error: HostError) -> bool:
+    """Whether the host will not start the attempt whatever copies of its order come."""
+    return not error.retryable or error.code in {STALE_EPOCH, REUSED}
 
 
 def _lost(run: HostRun, error: HostError, now: datetime) -> HostRun:

@@ -15,7 +15,6 @@ from orchestrator.campaign.actions import (
     AskJournal,
     Cancel,
     Dispatch,
-    Finish,
     OpenWave,
     Recheck,
     StopAttempt,
@@ -23,18 +22,17 @@ from orchestrator.campaign.actions import (
     WakeAt,
     Warn,
 )
-from orchestrator.campaign.before_work import before_work, cancel
+from orchestrator.campaign.before_work import before_work
 from orchestrator.campaign.brakes import Brakes, brakes
 from orchestrator.campaign.bringing_back import ended_by, next_number, undo_of, undo_room
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.census import Census, checked_before, last_news, open_attempt, take_census
+from orchestrator.campaign.census import Census, checked_before, open_attempt, take_census
 from orchestrator.campaign.clocks import read_clocks
-from orchestrator.campaign.ending import final_state
+from orchestrator.campaign.closing import Closing
 from orchestrator.campaign.gates.asking import ask_gates
 from orchestrator.campaign.gates.limits import gate_stop
-from orchestrator.campaign.gates.needed import needed
 from orchestrator.campaign.limits.disruption import Ledger, open_ledger
-from orchestrator.campaign.limits.shared_cause import ask_controls, end_look, standing_stop
+from orchestrator.campaign.limits.shared_cause import ask_controls, end_look
 from orchestrator.campaign.limits.stop_rules import Judgement, judge, stopped
 from orchestrator.campaign.starting import choose
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState, HostState
@@ -44,8 +42,6 @@ from tasks.model import Kind
 
 #: states in which hosts are worked on
 WORKING = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.ROLLING_BACK})
-
-_OUT_OF_REACH = "hosts out of reach use up the budget, and nobody frees it"
 
 
 def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tuple[Action, ...]:
@@ -251,63 +247,18 @@ class _Turn:
                 chosen.append(run)
         return chosen
 
-    def _waits_for_silence(self, run: HostRun) -> bool:
-        """Whether a budget keeps this host back, and only lost hosts of this campaign use that budget."""
-        if self.ledger is None or run.host.name in self.alone:
-            return False
-        silent = {item.host.name for item in self.census.flying}
-        # nobody reaches these any more in this campaign: what they use is never free again
-        silent |= {item.host.name for item in self.campaign.runs if item.state is HostState.UNREACHABLE}
-        full = self.ledger.full(run)
-        return any(self.ledger.away[group] <= silent for group in full)
-
     # -- the end ---------------------------------------------------------------------------------------------
 
     def _end(self, *, busy: bool) -> tuple[Action, ...]:
-        """Cancel what will never start; finish when nothing is left to do or to wait for."""
-        campaign, census = self.campaign, self.census
-        over = stopped(campaign)
-        left = census.states.get(HostState.PENDING, 0)
-        going = busy or census.flying or census.soaking or census.waiting or (left and not over)
-        if not (going or self._gates_closed()):
-            return (*cancel(campaign, self._why_cancelled()), Finish(state=final_state(campaign)))
-        if not busy and self._stalled():
-            reason = "hosts stayed UNKNOWN, and their slots with them" if census.flying else _OUT_OF_REACH
-            return (*cancel(campaign, reason), Finish(state=final_state(campaign)))
-        if over and left:
-            names = tuple(run.host.name for run in campaign.runs if run.state is HostState.PENDING)
-            return (Cancel(hosts=names, reason=self._why_cancelled()),)
-        return ()
-
-    def _gates_closed(self) -> bool:
-        """Whether the campaign may not be called complete: its last gates have not passed yet."""
-        return any(not item.is_open(self.now) for item in needed(self.campaign))
-
-    def _why_cancelled(self) -> str:
-        stops = self.campaign.stops
-        return f"not started: {stops[-1].rule}" if stops else "not started: the campaign ended"
-
-    def _stalled(self) -> bool:
-        """Whether only hosts nobody hears of or reaches stand in the way, and have for long enough."""
-        campaign, census = self.campaign, self.census
-        left = census.states.get(HostState.PENDING, 0)
-        if campaign.state is CampaignState.PAUSED and not stopped(campaign):
-            return False
-        if census.waiting and standing_stop(campaign) is not None:
-            return False
-        if self.around.thrown and (census.waiting or (left and not stopped(campaign))):
-            # a person holds them; it is not for silent hosts to give them up
-            return False
-        if census.soaking or any(run.state is not HostState.UNKNOWN for run in census.flying):
-            return False
-        back, _ = undo_room(campaign, census, self.now)
-        held_up = (*(census.pending if self._may_start() else ()), *(census.waiting if back else ()))
-        stuck = all(self._waits_for_silence(run) for run in held_up)
-        if not census.flying and not (held_up and stuck):
-            return False
-        if self._room(campaign.slots) and not stuck and not self.judgement.dark:
-            # another campaign or a quarantine holds these hosts, and will let go of them
-            return False
-        gives_up = last_news(campaign) + timedelta(seconds=campaign.policy.unknown_wait_s)
-        self.timers.at(gives_up)
-        return gives_up <= self.now
+        closing = Closing(
+            campaign=self.campaign,
+            now=self.now,
+            around=self.around,
+            census=self.census,
+            ledger=self.ledger,
+            dark=self.judgement.dark,
+            may_start=self._may_start(),
+            free=self._room(self.campaign.slots),
+            timers=self.timers,
+        )
+        return closing.actions(busy=busy)

@@ -99,12 +99,17 @@ class _Watch:
 
     def _unknown(self, run: HostRun, attempt: Attempt) -> Action | None:
         asked = attempt.asked_at
-        if asked is not None and not self._due(asked, self.policy.ask_every_s):
+        if asked is not None and not self._due(self._again(attempt, asked), 0):
             return None
         if attempt.ended_at is not None:
             # its change is proven; what is unknown is whether it lasted
             return Recheck(host=run.host.name, attempt_id=attempt.id)
         return AskJournal(host=run.host.name, attempt_id=attempt.id)
+
+    def _again(self, attempt: Attempt, asked: datetime) -> datetime:
+        """When a host that was asked is asked again: now and then, and once its order can start no more."""
+        due, dead = asked + timedelta(seconds=self.policy.ask_every_s), dead_at(attempt, self.kind)
+        return min(due, dead) if asked < dead else due
 
     def _ordered(self, run: HostRun, attempt: Attempt) -> Action | None:
         """Nobody accepted it yet: publish again while it may start, ask when it may not."""

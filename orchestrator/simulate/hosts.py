@@ -131,7 +131,7 @@ class SimHost:
         code = self._refusal(order, now)
         if code:
             error = HostError(code=code, message=f"refused: {code}", retryable=code != "E_STOPPED")
-            refused = HostResult(outcome=Outcome.SKIPPED, error=error)
+            refused = HostResult(outcome=Outcome.SKIPPED, error=error, refuses_before=now.timestamp())
             return self.say(order, ReportKind.REFUSED, refused), None
         self.epoch = order.epoch
         entry = Entry(

@@ -14,8 +14,9 @@ import pytest
 
 from deploy.lab import fleet as lab
 from deploy.lab import garbage
+from deploy.lab.archive import File
 from deploy.lab.host import Host
-from tests.lab import agent, observed
+from tests.lab import agent, observed, sinks
 from tests.lab.plane import Plane, control_plane
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("cleanup"), pytest.mark.timeout(900)]
@@ -172,6 +173,43 @@ def test_flower_shows_the_tasks_by_procedure_with_campaign_wave_and_host(scene: 
     workers = {task["worker"] for task in tasks.values()}
     assert "agent@edge-1" in workers
     assert any(str(worker).startswith("gw-default-1@") for worker in workers)
+
+
+def test_i16_no_planted_secret_is_told_at_any_sink(scene: Scene) -> None:
+    """Neither what the control plane made up for itself nor what hosts, one over SSH and one with an agent, hold."""
+    plane, hosts = scene.plane, [scene.hosts[name] for name in ("web-4", "edge-1")]
+    planted = {
+        "the environment of a container": "Planted-env-5f1c",
+        "the engine's configuration": "Planted-conf-88d2",
+        "root's registry login": "Planted-login-b04e",
+    }
+    for host in hosts:
+        _plant(host, min(scene.garbage[host.name].used_images), *planted.values())
+    done = [
+        plane.campaign(procedure, "web-4:edge-1", *flags)
+        for procedure, flags in (
+            ("engine.hold", ("--set", "state=held")),
+            ("engine.info", ()),
+            ("health.check", ()),
+            ("disk.cleanup", FLAGS),
+        )
+    ]
+    for campaign in done:
+        plane.wait(campaign)
+    # the name of a campaign is told everywhere: this search would find a secret there too
+    marks = sinks.own_secrets(plane) | planted | {"the name": done[0]}
+    found = sinks.told(marks, plane, hosts, done)
+    assert [line for line in found if not line.startswith("the name is in ")] == []
+    for place in ("dockwave.db", "report --html", "Flower", "the journal of web-4", "the journal of edge-1"):
+        assert f"the name is in {place}" in found
+
+
+def _plant(host: Host, image: str, env: str, conf: str, login: str) -> None:
+    host.docker("run", "--detach", "--name=keeper", f"--env=DB_PASSWORD={env}", image)
+    settings = json.loads(observed.daemon_json(host)) | {"log-opts": {"splunk-token": conf}}
+    logins = {"auths": {"registry.example": {"auth": login}}}
+    for path, document in (("/etc/docker/daemon.json", settings), ("/root/.docker/config.json", logins)):
+        host.put({path: File(data=json.dumps(document).encode(), mode=0o600)})
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.model import Host, Mode, Transport
-from tasks.result import HostResult, Outcome
+from tasks.result import ALLOWED_SKEW_S, HostResult, Outcome
 from tasks.wire import Order
-from workers.admission import Decision, admit
+from workers.admission import Decision, admit, refuses_before
 from workers.host_record import Entry, EntryKind, HostRecord, Sibling, UnitState, slug
 
 RECORD = HostRecord(time=1000.0, boot="b", machine_id="m" * 32, epoch=5, stop=None, units=(), entries=())
@@ -166,3 +166,25 @@ def test_nothing_starts_unless_fresh_and_in_time_and_allowed(
     record = replace(RECORD, epoch=seen, time=host_time, stop=stop, halt=halt)
     started = admit(order(epoch=epoch, expires_at=expires), record, now=now).decision is Decision.START
     assert started == (epoch > seen and max(now, host_time) <= expires and stop is None and halt is None)
+
+
+@given(
+    expires=st.floats(900, 1100),
+    said_at=st.floats(900, 1100),
+    host_time=st.floats(900, 1100),
+    later=st.floats(0, 100),
+    behind=st.floats(0, ALLOWED_SKEW_S),
+)
+def test_what_a_refusal_says_is_over_no_other_worker_starts_there_later(
+    expires: float, said_at: float, host_time: float, later: float, behind: float
+) -> None:
+    """The other worker's clock is behind by no more than the allowed skew, and the host's goes on."""
+    said = refuses_before(replace(RECORD, time=host_time), now=said_at)
+    record = replace(RECORD, epoch=0, time=host_time + later)
+    decision = admit(order(expires_at=expires), record, now=said_at + later - behind).decision
+    assert said <= expires or decision is Decision.REFUSE
+
+
+def test_a_host_whose_clock_is_right_is_believed_as_soon_as_it_is_past_the_expiry() -> None:
+    assert refuses_before(replace(RECORD, time=1061.0), now=1061.0) == 1061.0
+    assert refuses_before(replace(RECORD, time=5.0), now=1061.0) == 1061.0 - ALLOWED_SKEW_S

@@ -174,6 +174,7 @@ def test_an_expired_order_is_refused_and_says_by_how_much(bench: Bench) -> None:
     assert report.result.error is not None
     assert report.result.error.code == "E_ORDER_EXPIRED"
     assert "100 s ago" in report.result.error.message
+    assert time.time() - 60 < report.result.refuses_before <= time.time()
     assert not bench.file.exists()
 
 

@@ -103,7 +103,8 @@ class Fleet:
             return
         code = self._refusal(host, letter, now)
         if code:
-            self.reports.append(NotStarted(**ids, result=refused(code, retryable=code != "E_STOPPED")))
+            said = refused(code, retryable=code != "E_STOPPED", at=now)
+            self.reports.append(NotStarted(**ids, result=said))
             return
         host.epoch = letter.epoch
         host.journal[letter.attempt_id] = Entry(

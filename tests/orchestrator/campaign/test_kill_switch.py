@@ -12,7 +12,6 @@ from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Resend, 
 from orchestrator.campaign.brakes import Reach, brakes
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.decide import decide
-from orchestrator.campaign.expiry import ALLOWED_SKEW_S
 from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.kill_switch import Switch, Target, applying
 from orchestrator.campaign.record import record
@@ -21,6 +20,7 @@ from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Surroundings
 from orchestrator.screens.viewing import campaign_view
 from tasks.model import Kind
+from tasks.result import ALLOWED_SKEW_S
 from tests.orchestrator.campaign.worlds import START, UNDONE, World, failed, planned
 
 THROWN = Switch(target=Target.EVERYTHING, by="anna", reason="smoke", at=START)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from orchestrator.campaign.actions import Action, AskJournal, Dispatch, Resend, StopNow
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.expiry import ALLOWED_SKEW_S
 from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.limits.disruption import budget_lines
 from orchestrator.campaign.limits.quarantine_waits import waits_for_release
@@ -21,6 +20,7 @@ from orchestrator.campaign.rollout import Budgets, Clock, Clocks, LabelBudget, S
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.campaign.surroundings import Away, Surroundings
 from orchestrator.screens.viewing import campaign_view
+from tasks.result import ALLOWED_SKEW_S
 from tests.orchestrator.campaign.worlds import CHANGED, START, UNDONE, World, failed, host, planned
 
 CLICKS = Quarantine(host="h1", by="anna", reason="its disk clicks", at=START)

@@ -359,6 +359,34 @@ def test_not_started_is_not_believed_before_every_clock_that_may_be_allowed_has_
     assert world.host("h1").state is HostState.SUCCEEDED
 
 
+def test_an_answer_from_before_the_expiry_that_comes_late_is_not_believed_either() -> None:
+    world = World(planned(1))
+    world.run()
+    early = world.now + timedelta(seconds=20)
+    # nobody was in the lead for minutes; what the host said before it got a copy of the order waits, and its news too
+    world.run(seconds=300)
+    world.decline("h1", refused("E_NOT_STARTED", at=early))
+    assert world.host("h1").state is HostState.UNKNOWN
+    world.accept("h1")
+    world.end("h1", CHANGED)
+    world.run()
+    assert world.host("h1").state is HostState.SUCCEEDED
+
+
+def test_a_host_whose_clock_is_past_the_expiry_is_believed_at_once() -> None:
+    world = World(planned(1))
+    world.run()
+    world.decline("h1", refused("E_ORDER_EXPIRED", at=world.now + timedelta(seconds=61)))
+    assert world.host("h1").state is HostState.PENDING
+
+
+def test_an_order_that_is_only_late_by_the_clock_of_one_worker_may_still_be_started_by_another() -> None:
+    world = World(planned(1))
+    world.run()
+    world.decline("h1", refused("E_ORDER_EXPIRED", at=world.now + timedelta(seconds=59)))
+    assert world.host("h1").state is HostState.ORDERED
+
+
 def test_an_order_that_has_expired_is_not_sent_again_while_it_may_still_start() -> None:
     world = World(planned(1))
     world.run()
@@ -429,7 +457,12 @@ def test_a_host_that_accepted_and_then_knows_nothing_of_it_needs_a_human() -> No
     world = World(planned(1))
     world.run()
     world.accept("h1")
+    early = world.now
     world.run(seconds=30)
+    # it was asked before it accepted, and the answer comes late
+    world.decline("h1", refused("E_NOT_STARTED", at=early))
+    assert world.host("h1").state is HostState.UNKNOWN
+    world.run(seconds=46)
     world.decline("h1", refused("E_NOT_STARTED"))
     world.run()
     assert world.host("h1").state is HostState.NEEDS_HUMAN
@@ -464,6 +497,17 @@ def test_one_copy_that_did_not_reach_the_host_does_not_speak_for_another_of_the_
     world.change("h1")
     assert world.host("h1").state is HostState.SUCCEEDED
     assert world.state() is CampaignState.COMPLETE
+
+
+def test_nor_does_it_when_both_are_heard_of_only_after_the_expiry() -> None:
+    world = World(planned(1))
+    world.run()
+    # a dead orchestrator: its successor finds both answers, in this order
+    world.now += timedelta(seconds=120)
+    world.end("h1", UNREACHABLE)
+    assert world.host("h1").state is HostState.UNKNOWN
+    world.change("h1")
+    assert world.host("h1").state is HostState.SUCCEEDED
 
 
 def test_a_host_that_comes_back_after_its_order_expired_is_ordered_anew() -> None:

@@ -41,10 +41,11 @@ def failed(*, changed: bool, code: str = "E_STEP_FAILED", message: str = "it bro
     return HostResult(outcome=Outcome.FAILED, changed=changed, error=HostError(code=code, message=message))
 
 
-def refused(code: str, *, retryable: bool = True) -> HostResult:
-    """An order the host would not start."""
+def refused(code: str, *, retryable: bool = True, at: datetime | None = None) -> HostResult:
+    """An order the host would not start; a worker of an earlier release does not say when."""
     error = HostError(code=code, message=f"refused: {code}", retryable=retryable)
-    return HostResult(outcome=Outcome.SKIPPED, error=error)
+    when = at.timestamp() if at is not None else 0.0
+    return HostResult(outcome=Outcome.SKIPPED, error=error, refuses_before=when)
 
 
 UNREACHABLE = HostResult(

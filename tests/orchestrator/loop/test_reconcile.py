@@ -461,7 +461,8 @@ def test_a_host_that_was_not_started_after_all_is_free_for_others_while_its_camp
     order = control.outbox.sent[-1]
     control.service.operate(own, PauseAsked(by="tester"))
     error = HostError(code="E_ORDER_EXPIRED", message="too late", retryable=True)
-    control.say(report(order, ReportKind.REFUSED, HostResult(outcome=Outcome.SKIPPED, error=error)))
+    late = HostResult(outcome=Outcome.SKIPPED, error=error, refuses_before=order.expires_at + 1)
+    control.say(report(order, ReportKind.REFUSED, late))
     control.tick()
     assert control.states(own) == {"": "PAUSED", "web-1": "PENDING"}
     assert control.service.leases() == ()

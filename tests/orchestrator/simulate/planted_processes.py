@@ -106,11 +106,7 @@ PROCESSES: tuple[Bug, ...] = (
         Law.ANSWER,
         123,
         "The refusal of one copy of an order speaks for the other",
-        (
-            f"{ANSWERS}:_may_still_start",
-            "return not final and now < dead_at(attempt, campaign.kind)",
-            "return False",
-        ),
+        (f"{ANSWERS}:_not_started", "if not (dead or _is_final(error)):", "if False:"),
     ),
     # -- a new process, the same orders
     bug(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.simulate.laws import Law
-from tests.orchestrator.simulate.planted_bug import ANSWERS, DECIDE, Bug, bug
+from tests.orchestrator.simulate.planted_bug import ANSWERS, Bug, bug
 
 TRUTH: tuple[Bug, ...] = (
     # -- the truth about hosts and campaigns
@@ -71,14 +71,18 @@ TRUTH: tuple[Bug, ...] = (
         Law.END,
         7,
         "A campaign ends while hosts are at work",
-        (f"{DECIDE}:_Turn._end", "busy or census.flying or census.soaking", "busy or census.soaking"),
+        (
+            "campaign.closing:Closing.actions",
+            "busy or census.flying or census.soaking",
+            "busy or census.soaking",
+        ),
     ),
     # -- one attempt for another
     bug(
         Law.TRUTH,
         325,
         "One copy of an order that did not reach its host speaks for the other",
-        (f"{ANSWERS}:_never", " and now >= dead_at(attempt, campaign.kind)", ""),
+        (f"{ANSWERS}:_never", " and asked and now >= dead", ""),
     ),
     bug(
         Law.ANSWER,
