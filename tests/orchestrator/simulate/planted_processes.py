@@ -22,7 +22,7 @@ PROCESSES: tuple[Bug, ...] = (
     ),
     bug(
         Law.ALONE,
-        7,
+        0,
         "An UNKNOWN host gives its lease back",
         (
             f"{COMMIT}:released",

@@ -208,7 +208,7 @@ STARTS: tuple[Bug, ...] = (
     ),
     bug(
         Law.WINDOW,
-        89,
+        98,
         "Orders nobody accepted are published again while no host may be started",
         (f"{DECIDE}:_Turn.actions", "resend = resend and not self.held.start", "pass"),
     ),
