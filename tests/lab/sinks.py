@@ -80,5 +80,5 @@ def _host(host: Host) -> Iterator[tuple[str, bytes]]:
     )
     yield f"the record of {host.name}", journal.encode()
     yield f"the journal of {host.name}", repr(observed.journal(host)).encode()
-    yield f"the units of {host.name}", host.run("journalctl", "--quiet", "--output=cat", "_PID=1").encode()
+    yield f"the log of {host.name}", host.run("journalctl", "--quiet", "--output=cat").encode()
     yield f"the processes of {host.name}", host.run("ps", "-eo", "args").encode()

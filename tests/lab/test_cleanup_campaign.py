@@ -195,12 +195,15 @@ def test_i16_no_planted_secret_is_told_at_any_sink(scene: Scene) -> None:
         )
     ]
     for campaign in done:
-        plane.wait(campaign)
+        shown = plane.wait(campaign)
+        assert shown["state"] == "COMPLETE", [
+            (h["host"], h["state"], h["error"]) for wave in shown["waves"] for h in wave["hosts"]
+        ]
     # the name of a campaign is told everywhere: this search would find a secret there too
     marks = sinks.own_secrets(plane) | planted | {"the name": done[0]}
     found = sinks.told(marks, plane, hosts, done)
     assert [line for line in found if not line.startswith("the name is in ")] == []
-    for place in ("dockwave.db", "report --html", "Flower", "the journal of web-4", "the journal of edge-1"):
+    for place in ("dockwave.db", "report --html", "Flower", "the record of web-4", "the record of edge-1"):
         assert f"the name is in {place}" in found
 
 

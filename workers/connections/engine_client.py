@@ -8,6 +8,9 @@ from typing import Any, Final
 
 import docker
 import requests
+from docker.auth import AuthConfig
+from docker.constants import DEFAULT_TIMEOUT_SECONDS
+from docker.utils.proxy import ProxyConfig
 
 from tasks.errors import EngineError
 from workers.connections.deadline import Deadline
@@ -18,24 +21,41 @@ ANSWER_LIMIT_BYTES: Final = 128 << 20
 
 
 class EngineClient(docker.APIClient):
-    """The SDK's client on our adapter, with nothing read from the worker's environment."""
+    """The SDK's client on our adapter, with nothing read from the worker's environment or home.
+
+    The SDK's own start reads ~/.docker/config.json, registry passwords included, and fails on one it cannot read; so
+    the session is started without it, and gets what the SDK would have set.
+    """
 
     def __init__(self, adapter: StreamAdapter) -> None:
-        # a version is given so that nothing is asked yet; the address is never dialled
-        super().__init__(base_url="unix:///nowhere.sock", version="1.41")
-        # no proxies, no .netrc, no headers of somebody's docker configuration
+        super(docker.APIClient, self).__init__()
+        self.base_url = "http+docker://localhost"
+        self.timeout = DEFAULT_TIMEOUT_SECONDS
+        self.credstore_env: dict[str, str] | None = None
+        self._version = "1.41"
+        # no proxies, no .netrc, no headers of somebody's docker configuration, no logins
         self.trust_env = False
         self._general_configs: dict[str, Any] = {}
+        self._proxy_configs = ProxyConfig()
+        self._auth_configs = AuthConfig({})
+        # nothing but the stream can be spoken to, whatever an answer redirects to
+        self.adapters.clear()
+        self._custom_adapter = adapter
         self.mount("http+docker://", adapter)
 
     def fetch(self, method: str, path: str, params: Mapping[str, str], deadline: Deadline) -> bytes:
         """The body of an answer that says success; EngineError with the daemon's own words otherwise."""
         response = self.request(
-            method, self.base_url + path, params=params, timeout=max(0.001, deadline.remaining()), stream=True
+            method,
+            self.base_url + path,
+            params=params,
+            timeout=max(0.001, deadline.remaining()),
+            stream=True,
+            allow_redirects=False,
         )
         with response:
             data = _limited(response, path)
-        if response.status_code < 400:
+        if response.status_code < 300:
             return data
         said = _daemon_words(data) or response.reason or "no reason given"
         raise EngineError(

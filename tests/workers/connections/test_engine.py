@@ -110,6 +110,28 @@ def test_nothing_connects_before_the_first_call(daemon: Daemon, connection: Loca
     assert daemon.connections == 0
 
 
+@pytest.mark.parametrize(
+    "content", ['{"auths": {"registry.example": {"auth": "bm8gY29sb24="}}}', '{"proxies": 3}', "{"]
+)
+def test_registry_logins_of_the_worker_s_user_are_neither_read_nor_a_hindrance(
+    content: str, daemon: Daemon, connection: LocalConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker/config.json").write_text(content)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    connection.engine().ping()
+    assert daemon.requests == ["GET /_ping"]
+
+
+def test_a_daemon_that_sends_us_elsewhere_is_not_followed(
+    daemon: Daemon, connection: LocalConnection
+) -> None:
+    moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    daemon.answer = lambda _method, _path: moved
+    with pytest.raises(EngineError):
+        connection.engine().info()
+
+
 def test_one_connection_carries_all_calls(daemon: Daemon, connection: LocalConnection) -> None:
     engine = connection.engine()
     for _ in range(5):
