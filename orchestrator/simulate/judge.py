@@ -33,6 +33,9 @@ class Judge:
         self._store = store
         self._hosts = hosts
         self._told = told
+        self._now = clock()
+        #: readings of the orchestrator's clock that it showed, and was set back to before
+        self._twice: list[turn_laws.Span] = []
 
     def find(self, found: Iterable[Violation]) -> None:
         """Keep what was found elsewhere."""
@@ -47,6 +50,7 @@ class Judge:
 
     def committed(self, saves: Sequence[Saved]) -> None:
         """Judge what a transaction saved."""
+        self._look_at_the_clock()
         for saved in saves:
             before, after = saved.before, saved.after
             known = self.campaigns.get(after.id)
@@ -55,7 +59,7 @@ class Judge:
                 self.find([Violation(law=Law.LEAD, detail=detail)])
             self.campaigns[after.id] = after
             if before is not None and before.plan_hash:
-                self.find(turn_laws.on_save(before, after, self._clock()))
+                self.find(turn_laws.on_save(before, after, self._clock(), self._twice))
                 if not saved.asked:
                     self.find(stop_laws.told_to_stop(before, after))
                     self.find(clock_laws.on_turn(before, after, self._clock()))
@@ -64,6 +68,12 @@ class Judge:
                     self.find(outside_laws.on_save(before, after, self._told, self.campaigns))
             if before is not None:
                 self._left_to_people(before, after)
+
+    def _look_at_the_clock(self) -> None:
+        now = self._clock()
+        if now < self._now:
+            self._twice.append((now, self._now))
+        self._now = now
 
     def _left_to_people(self, before: Campaign, after: Campaign) -> None:
         human = HostState.NEEDS_HUMAN

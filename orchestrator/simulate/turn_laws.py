@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TypeAlias
 
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.states import HostState
@@ -11,12 +13,15 @@ from orchestrator.simulate import stop_laws, undo_laws
 from orchestrator.simulate.laws import FINAL_HOSTS, OVER, Found, Law, Violation, is_open
 from tasks.model import Kind
 
+#: from one reading of the clock to another
+Span: TypeAlias = tuple[datetime, datetime]
+
 _S = HostState
 _BACK = frozenset({_S.ROLLING_BACK, _S.ROLLED_BACK, _S.NEEDS_HUMAN})
 
 
-def on_save(before: Campaign, after: Campaign, now: datetime) -> Found:
-    """Judge one saved turn of a campaign whose plan is frozen."""
+def on_save(before: Campaign, after: Campaign, now: datetime, twice: Iterable[Span] = ()) -> Found:
+    """Judge one saved turn of a campaign whose plan is frozen; `twice`: what the clock showed twice."""
     if len(before.runs) != len(after.runs):
         yield Violation(law=Law.SUM, detail=f"{len(before.runs)} hosts became {len(after.runs)}")
         return
@@ -36,7 +41,7 @@ def on_save(before: Campaign, after: Campaign, now: datetime) -> Found:
     if started:
         yield from stop_laws.may_start(before, after, started)
     if after.wave != before.wave:
-        yield from _wave_opens(after, now)
+        yield from _wave_opens(after, now, tuple(twice))
     if len(after.stops) > len(before.stops):
         yield from stop_laws.stopped_for_a_reason(before, after)
 
@@ -108,7 +113,7 @@ def _slots(before: Campaign, after: Campaign, *, ordered: bool) -> Found:
         yield Violation(law=Law.SLOTS, detail=detail)
 
 
-def _wave_opens(campaign: Campaign, now: datetime) -> Found:
+def _wave_opens(campaign: Campaign, now: datetime, twice: Collection[Span]) -> Found:
     # what was only read has nothing to soak
     changing = campaign.kind is not Kind.READ_ONLY
     for run in campaign.runs:
@@ -126,6 +131,8 @@ def _wave_opens(campaign: Campaign, now: datetime) -> Found:
         soaked = done is None or run.ended_at is None or run.ended_at >= done + soak
         # nor, where there is none, a delay
         waited = done is None or run.wave < campaign.wave - 1 or not delay or now >= done + delay
+        # nor is an end of before that later than the one of another host that came after it
+        waited = waited or (done is not None and any(first <= done <= last for first, last in twice))
         if not (soaked and waited):
             yield Violation(
                 law=Law.WAVES, detail=f"wave {campaign.wave} opens too soon after {run.host.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -52,6 +53,27 @@ def test_more_open_attempts_than_slots_are_seen() -> None:
 def test_a_start_in_a_later_wave_is_seen() -> None:
     waves = with_run(replace(BEFORE, waves=2), 0, wave=2)
     assert Law.WAVES in broken(waves, started(waves))
+
+
+@pytest.mark.parametrize(
+    ("twice", "law"),
+    [
+        ((), {Law.WAVES}),
+        (((NOON + timedelta(seconds=5), NOON + timedelta(seconds=6)),), set()),
+        (((NOON, NOON + timedelta(seconds=4)),), {Law.WAVES}),
+    ],
+)
+def test_an_end_of_before_the_clock_was_set_back_makes_no_delay_longer(
+    twice: tuple[turn_laws.Span, ...], law: set[Law]
+) -> None:
+    waves = replace(BEFORE, waves=2, wave=1, policy=replace(BEFORE.policy, delay_s=8.0))
+    for place in range(len(waves.runs)):
+        end = NOON + timedelta(seconds=5 if place else 0)
+        done = attempt(waves.runs[place].host.name, ended_at=end)
+        waves = with_run(waves, place, wave=1, state=HostState.SUCCEEDED, ended_at=end, attempts=(done,))
+    now = NOON + timedelta(seconds=9)
+    found = turn_laws.on_save(waves, replace(waves, wave=2), now, twice)
+    assert {item.law for item in found} == law
 
 
 def test_a_wave_opened_before_the_one_before_it_is_over_is_seen() -> None:
