@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.campaign.campaign import Campaign, HostRun
-from orchestrator.campaign.gate import Gate, Moment
+from orchestrator.campaign.gate import HOST_KINDS, Gate, GateKind, Moment
 from orchestrator.campaign.gates.needed import PATIENCE_S
 from orchestrator.campaign.windows import Window
+from orchestrator.simulate import human_laws, reading_laws
 from orchestrator.simulate.laws import Found, Law, Violation
 from orchestrator.simulate.told import Told
 
@@ -26,15 +27,20 @@ def may_start(campaign: Campaign, run: HostRun, told: Told, at: datetime) -> Fou
 def on_opening(campaign: Campaign, told: Told) -> Found:
     """Judge the opening of a wave."""
     number, now = campaign.wave, campaign.wave_started_at
+    yield from human_laws.passed(campaign, told, Moment.WAVE, number)
     yield from _passed(campaign, told, _gates(campaign, Moment.WAVE), number, now)
     if number == 1:
+        yield from human_laws.passed(campaign, told, Moment.CAMPAIGN, 0)
         yield from _passed(campaign, told, _gates(campaign, Moment.CAMPAIGN), 0, now)
     else:
+        yield from human_laws.passed(campaign, told, Moment.AFTER_WAVE, number - 1)
         yield from _passed(campaign, told, _gates(campaign, Moment.AFTER_WAVE), number - 1, now, number - 1)
 
 
 def on_completion(campaign: Campaign, told: Told) -> Found:
     """Judge a campaign that is called complete."""
+    if campaign.waves:
+        yield from human_laws.passed(campaign, told, Moment.AFTER_WAVE, campaign.waves)
     gates = _gates(campaign, Moment.AFTER_WAVE)
     yield from _passed(campaign, told, gates, campaign.waves, campaign.ended_at, campaign.waves)
     gates = _gates(campaign, Moment.BACKGROUND) if campaign.waves else []
@@ -61,12 +67,16 @@ def _shows(window: Window, at: datetime) -> bool:
 
 
 def _gates(campaign: Campaign, at: Moment) -> list[Gate]:
-    return [gate for gate in campaign.policy.gates if gate.at is at]
+    """Those of this moment, but for the ones people open."""
+    return [gate for gate in campaign.policy.gates if gate.at is at and gate.kind is not GateKind.HUMAN]
 
 
 def _passed_before(campaign: Campaign, told: Told, run: HostRun, now: datetime) -> Found:
     """Each gate before this host has passed for it, not longer ago than it is good for."""
     for gate in _gates(campaign, Moment.HOST):
+        if gate.kind in HOST_KINDS:
+            yield from reading_laws.passed(campaign, told, gate, run.wave, now, host=run.host.name)
+            continue
         if (campaign.id, gate.name, run.wave, run.host.name) in told.overridden:
             continue
         asked = told.host_passes.get((campaign.id, gate.name, run.host.name), [])
@@ -88,6 +98,9 @@ def _passed(
     ended = [run.ended_at for run in campaign.runs if over == run.wave > 0 and run.ended_at is not None]
     since = max(ended, default=None)
     for gate in gates:
+        if gate.kind in HOST_KINDS:
+            yield from reading_laws.passed(campaign, told, gate, wave, now, since=since)
+            continue
         if (campaign.id, gate.name, wave, "") in told.overridden:
             continue
         # in the background a pass is good while the next one is waited for

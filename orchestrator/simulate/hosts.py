@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.campaign.running_set import PROCEDURE
-from orchestrator.campaign.vitals import CHECKS
 from orchestrator.loop.orders import reads_for_gate
+from orchestrator.simulate.vital_signs import running, vitals
 from tasks.model import Mode, Protect
 from tasks.procedure import Draft, RunStep
 from tasks.result import HostError, HostResult, Outcome
@@ -118,7 +118,9 @@ class SimHost:
         if order.mode is Mode.CHECK:
             return self.say(order, ReportKind.RESULT, self._checked(order)), None
         if reads_for_gate(order.attempt_id):
-            said = self._running(order) if order.procedure == PROCEDURE else self._vitals()
+            broken = {} if self.sound else {"unhealthy": "CRITICAL"}
+            reads_set = order.procedure == PROCEDURE
+            said = running(order.undo_of, there=self.sound) if reads_set else vitals(broken)
             return self.say(order, ReportKind.RESULT, said), None
         known = self.journal.get(order.attempt_id)
         another = known is not None and known.order.undo_of != order.undo_of
@@ -153,25 +155,6 @@ class SimHost:
         draft = draft.model_copy(update={"steps": (*draft.steps, image)})
         self.told.setdefault(order.campaign_id, []).append(tuple(step.key for step in draft.steps))
         return replace(self.dry_run, plan=draft.model_dump(mode="json"))
-
-    def _vitals(self) -> HostResult:
-        """How well it says it is; a change that broke it is seen in its containers."""
-        broken = {"unhealthy": "CRITICAL"} if not self.sound else {}
-        checks = [{"name": name, "level": broken.get(name, "OK"), "value": 0} for name in CHECKS]
-        return HostResult(outcome=Outcome.OK, data={"checks": checks, "restarts": []})
-
-    def _running(self, order: Order) -> HostResult:
-        """Which containers it says run; a change that broke it has stopped the only one."""
-        web = {"id": "a" * 64, "name": "web", "image_id": f"sha256:{'b' * 64}"}
-        told = [web] if self.sound else []
-        data = {
-            "compared_with": order.undo_of or "",
-            "missing": [] if self.sound else ["web"],
-            "extra": [],
-            "count": len(told),
-            "running": [] if order.undo_of else told,
-        }
-        return HostResult(outcome=Outcome.OK, data=data)
 
     def _known(self, order: Order, entry: Entry) -> tuple[Report, Entry | None]:
         if entry.result is not None:

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.states import HostState
 from orchestrator.loop.orders import Sending
-from orchestrator.simulate import clock_laws, end_laws, order_laws, outside_laws, stop_laws, turn_laws
+from orchestrator.simulate import (
+    clock_laws,
+    end_laws,
+    human_laws,
+    order_laws,
+    outside_laws,
+    reading_laws,
+    step_laws,
+    stop_laws,
+    turn_laws,
+)
+from orchestrator.simulate.beats import Beats
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.hosts import Entry, SimHost
 from orchestrator.simulate.laws import Law, Violation
@@ -33,9 +44,14 @@ class Judge:
         self._store = store
         self._hosts = hosts
         self._told = told
+        self._beats = Beats()
         self._now = clock()
         #: readings of the orchestrator's clock that it showed, and was set back to before
         self._twice: list[turn_laws.Span] = []
+
+    def heard(self, reports: Iterable[Report]) -> None:
+        """Know what is handed to whoever leads or is about to."""
+        self._beats.hear(reports, self._clock())
 
     def find(self, found: Iterable[Violation]) -> None:
         """Keep what was found elsewhere."""
@@ -58,14 +74,19 @@ class Judge:
                 detail = f"{after.id} was written over version {known.version}, which was not read"
                 self.find([Violation(law=Law.LEAD, detail=detail)])
             self.campaigns[after.id] = after
+            if before is not None:
+                reading_laws.note(before, after, self._told.heard)
             if before is not None and before.plan_hash:
                 self.find(turn_laws.on_save(before, after, self._clock(), self._twice))
                 if not saved.asked:
                     self.find(stop_laws.told_to_stop(before, after))
                     self.find(clock_laws.on_turn(before, after, self._clock()))
+                    self.find(step_laws.on_turn(before, after, self._clock(), self._beats, self._hosts))
+                    self.find(human_laws.on_turn(after, self._clock()))
                 self.find(self._started(before, after))
                 if not self.restored:
                     self.find(outside_laws.on_save(before, after, self._told, self.campaigns))
+                    self.find(human_laws.on_save(before, after, self._told))
             if before is not None:
                 self._left_to_people(before, after)
 

@@ -40,7 +40,14 @@ class Law(Enum):
     RECORD = "I13: nothing is published that is not committed, and every effect has its line in the log"
     CHAIN = "I13: the chain of the log verifies"
     AGREED = "I14: nothing starts before so many others than the author have approved this very plan"
+    PEOPLE = (
+        "I14: no wave opens past a gate of people before so many have approved it since they were asked, "
+        "of two or more none its author"
+    )
+    DENIED = "a gate that people denied, or left without the answer it must have in time, does what it says"
+    READ = "no wave opens and no host starts past a gate of hosts unless each of them said lately that it is well"
     CLOCK = "a clock stops when its time is over, and not before"
+    STEP = "the clock of a step warns and stops when it has taken that long by the heartbeats, and not before"
     OBJECTS = (
         "I15: hosts are ordered what their own dry run told and nothing else, and what is protected is named"
     )

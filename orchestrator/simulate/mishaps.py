@@ -63,6 +63,8 @@ class Mishaps:
         weather = self._post.weather
         weather.lost = weather.killed = weather.late = 0.0
         self._post.silent = self._post.two_gateways = False
+        if self._post.readings is not None:
+            self._post.readings.calm = True
         self._clock.wrong_s = max(self._clock.wrong_s, 0.0)
         self._reach(self._hosts.values())
         for host in self._hosts.values():

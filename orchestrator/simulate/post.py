@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from orchestrator.loop.orders import Sending, look_epoch
+from orchestrator.loop.orders import Sending, look_epoch, reads_for_gate
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.hosts import Entry, SimHost
+from orchestrator.simulate.readings import Readings
 from tasks.model import Mode
 from tasks.result import HostError, HostResult, Outcome
 from tasks.wire import Order, Report, ReportKind
 
 _BEAT_S = 5.0
+#: what workers say they do, one after the other
+_STEPS = ("stop", "restart", "verify")
 _UNREACHABLE = HostResult(
     outcome=Outcome.UNREACHABLE, error=HostError(code="E_UNREACHABLE", message="no route", retryable=True)
 )
@@ -44,6 +47,14 @@ class _Work:
     host: SimHost
     entry: Entry
     run: int
+    #: in true seconds
+    began_s: float
+    takes_s: float
+
+    def step(self, now_s: float) -> str:
+        """What it does then: its steps take as long as each other."""
+        part = (now_s - self.began_s) / self.takes_s if self.takes_s else 1.0
+        return _STEPS[min(int(part * len(_STEPS)), len(_STEPS) - 1)]
 
     @property
     def goes_on(self) -> bool:
@@ -70,6 +81,10 @@ class Post:
         self.silent = False
         #: the broker got everything twice, and one of two gateways reaches no host; the other one is slow
         self.two_gateways = False
+        #: heartbeats say which step is done
+        self.steps = False
+        #: how hosts answer gates; None = as they are, at once
+        self.readings: Readings | None = None
 
     def lose_everything(self) -> None:
         """Redis was lost: nothing that is on its way arrives."""
@@ -87,7 +102,7 @@ class Post:
         """Another copy of it is taken by a gateway that cannot reach the host, and says so."""
         host = self._hosts[order.host.name]
         told = host.say(order, ReportKind.RESULT, _UNREACHABLE)
-        self._clock.after(self._dice.between(0.1, 5.0), lambda: self._send(told))
+        self._clock.after(self._dice.between(0.1, 5.0), lambda: self.send(told))
 
     def _carry(self, what: Callable[[], None], *, safe: bool = False) -> None:
         dice, weather, redis = self._dice, self.weather, self._redis
@@ -107,18 +122,21 @@ class Post:
         host = self._hosts[order.host.name]
         if host.dark and not _plans(order):
             if self._dice.chance(self.weather.told):
-                self._send(host.say(order, ReportKind.RESULT, _UNREACHABLE))
+                self.send(host.say(order, ReportKind.RESULT, _UNREACHABLE))
+            return
+        if self.readings is not None and reads_for_gate(order.attempt_id):
+            self.readings.ask(host, order)
             return
         answer, entry = host.take(order, self._clock.true)
         if answer is not None:
-            self._send(answer)
+            self.send(answer)
         if entry is not None:
             self.began(host, entry)
             self._work(host, entry)
 
     def _work(self, host: SimHost, entry: Entry) -> None:
-        work = _Work(host=host, entry=entry, run=entry.run)
         takes = self._dice.between(*self.weather.work_s)
+        work = _Work(host=host, entry=entry, run=entry.run, began_s=self._clock.true_s, takes_s=takes)
         self._clock.after(_BEAT_S, lambda: self._beat(work))
         if self._dice.chance(self.weather.killed):
             self._clock.after(self._dice.between(0.0, takes), lambda: self._kill(work))
@@ -128,7 +146,9 @@ class Post:
     def _beat(self, work: _Work) -> None:
         if work.goes_on:
             work.entry.seq += 1
-            self._send(work.host.say(work.entry.order, ReportKind.HEARTBEAT, seq=work.entry.seq + 1))
+            beat = work.host.say(work.entry.order, ReportKind.HEARTBEAT, seq=work.entry.seq + 1)
+            step = work.step(self._clock.true_s) if self.steps else ""
+            self.send(beat.model_copy(update={"step": step}))
             self._clock.after(_BEAT_S, lambda: self._beat(work))
 
     def _kill(self, work: _Work) -> None:
@@ -146,9 +166,10 @@ class Post:
     def _finish(self, work: _Work) -> None:
         if work.goes_on:
             work.host.effect(work.entry)
-            self._send(work.host.finish(work.entry))
+            self.send(work.host.finish(work.entry))
 
-    def _send(self, report: Report) -> None:
+    def send(self, report: Report) -> None:
+        """Carry a report back."""
         if self._hosts[report.host].dark and not _plans(report) and not _by_gateway(report):
             return
         self._carry(lambda: self.arrived.append(report), safe=_plans(report))

@@ -64,6 +64,7 @@ class Processes:
         """Let the loop look; whether it had something to do."""
         reports, self._post.arrived = self._post.arrived, []
         plane, commits = self.plane, self._judge.commits
+        self._judge.heard(reports)
         plane.say(reports)
         versions = self._versions()
         try:

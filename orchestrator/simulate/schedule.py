@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from orchestrator.campaign.gate import Moment, Verdict
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import RolloutPolicy, StopAction
+from orchestrator.simulate.asked import with_people, with_readings, with_steps
 from orchestrator.simulate.dice import Dice
 from orchestrator.simulate.hosts import How
 from orchestrator.simulate.policies import fullest, pausing, richer, timed
 from orchestrator.simulate.post import Weather
+from orchestrator.simulate.readings import Mood
 from tasks.model import Kind
 
 #: seconds after which nothing new goes wrong
@@ -37,6 +39,8 @@ _MOST = (
 _SELDOM = ("override", "override", "override", "resume", "kill", "clock")
 #: gates that say neither yes nor no are what people let pass
 _UNSURE = (*(Verdict.PASS,) * 3, Verdict.ERROR, Verdict.ERROR, Verdict.INCONCLUSIVE, None, None)
+#: how hosts answer gates: as they are, and now and then otherwise
+_MOODS = ((Mood.TRUE,), (*(Mood.TRUE,) * 60, *Mood), (*(Mood.TRUE,) * 20, *Mood))
 #: the procedure of campaigns that only read
 READING = "engine.info"
 
@@ -75,10 +79,36 @@ class Schedule:
     hasty: bool = False
     #: services with replicas on the hosts, by turns; more than two are Compose's, 0 = none
     services: int = 0
+    #: people answer gates, workers say what they do, and hosts answer gates by these weights
+    asks: bool = False
+    moods: tuple[Mood, ...] = (Mood.TRUE,)
 
 
 def schedule_of(seed: int) -> Schedule:
-    """Give the schedule of a seed: most have more than the plain one has; some have clocks and overrides of gates."""
+    """Give the schedule of a seed: most have more than the plain one has; one in eight asks people, hosts and steps."""
+    timed = timed_schedule(seed)
+    if not Dice(f"asks {seed}").chance(0.125) or timed == plain_schedule(seed):
+        return timed
+    people, steps, hosts = (Dice(f"{what} asked {seed}") for what in ("people", "steps", "hosts"))
+
+    def asking(policy: RolloutPolicy) -> RolloutPolicy:
+        return with_readings(hosts, with_steps(steps, with_people(people, policy)))
+
+    campaigns = tuple(
+        replace(item, policy=asking(item.policy)) if item.procedure != READING else item
+        for item in timed.campaigns
+    )
+    # gates of hosts may be let pass like others, those of people never
+    passes = Dice(f"overrides asked {seed}")
+    number = passes.among((0, 0, 2, 4))
+    events = tuple((passes.between(2.0, TROUBLE_S), "override") for _ in range(number))
+    return replace(
+        timed, campaigns=campaigns, asks=True, moods=hosts.among(_MOODS), events=(*timed.events, *events)
+    )
+
+
+def timed_schedule(seed: int) -> Schedule:
+    """Give the schedule of a seed without gates that people and hosts answer, and without clocks over steps."""
     full = fullest_schedule(seed)
     dice = Dice(f"clocks {seed}")
     # a clock would mostly stop what lies silent for so long

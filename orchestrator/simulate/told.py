@@ -9,9 +9,12 @@ from typing import TypeAlias
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.kill_switch import Target
 from orchestrator.simulate.overrides import Opened
+from orchestrator.simulate.readings import Heard
 
 #: a kill switch by what it stops
 Stopped: TypeAlias = tuple[Target, str]
+#: a gate that people open by campaign, name and wave
+Asked: TypeAlias = tuple[str, str, int]
 
 
 @dataclass(slots=True)
@@ -31,11 +34,18 @@ class Told:
     host_passes: dict[tuple[str, str, str], list[datetime]] = field(default_factory=dict)
     #: gates a person let pass
     overridden: set[Opened] = field(default_factory=set)
+    #: persons who approved a gate since it was asked, the author too, and names that denied it, by campaign, gate, wave
+    opened: dict[Asked, set[str]] = field(default_factory=dict)
+    denied: dict[Asked, set[str]] = field(default_factory=dict)
+    #: what gates asked of hosts, and what these told
+    heard: Heard = field(default_factory=Heard)
 
     def forget(self) -> None:
         """The database was put back: nothing of it may be known any more."""
         for kept in (self.aborted, self.thrown, self.agreed, self.passes, self.host_passes):
             kept.clear()
+        self.opened.clear()
+        self.denied.clear()
         self.apart.clear()
         self.overridden.clear()
 

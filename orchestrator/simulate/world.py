@@ -12,10 +12,12 @@ from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.loop.planning import NewPlan
 from orchestrator.simulate import laws
+from orchestrator.simulate.approvers import Approvers
 from orchestrator.simulate.clock import Clock
 from orchestrator.simulate.dice import Dice
+from orchestrator.simulate.fleet import fleet_of, listed, name_of
 from orchestrator.simulate.gatekeeper import Gatekeeper
-from orchestrator.simulate.hosts import PROTECT, How, SimHost, would
+from orchestrator.simulate.hosts import PROTECT
 from orchestrator.simulate.judge import Judge
 from orchestrator.simulate.laws import Law, Violation
 from orchestrator.simulate.memory import MemoryStore
@@ -24,11 +26,11 @@ from orchestrator.simulate.people import AUTHOR, OPERATORS, People
 from orchestrator.simulate.plane import Killed, Plane
 from orchestrator.simulate.post import Post
 from orchestrator.simulate.processes import Processes
+from orchestrator.simulate.readings import Readings
 from orchestrator.simulate.schedule import TROUBLE_S, Schedule, Wanted
 from orchestrator.simulate.told import Told
 from orchestrator.store.errors import Deposed
 from tasks.errors import DockwaveError
-from tasks.model import Host, SshHop, Transport
 
 #: after this nobody waits for a campaign any more
 _MOST_S = 20_000.0
@@ -46,7 +48,7 @@ class World:
         self.schedule = schedule
         self.clock = Clock()
         self._dice = Dice(f"world {schedule.seed}")
-        self.hosts = {f"h{number:03}": self._host(number) for number in range(schedule.hosts)}
+        self.hosts = fleet_of(schedule)
         self.post = Post(self.clock, Dice(f"post {schedule.seed}"), self.hosts, replace(schedule.weather))
         self.store = MemoryStore()
         self.told = Told()
@@ -64,6 +66,18 @@ class World:
             hosts=self.hosts,
             apply=self._apply,
         )
+        self.approvers = Approvers(
+            self.clock,
+            Dice(f"approvers {schedule.seed}"),
+            told=self.told,
+            service=lambda: self.plane.service,
+            campaigns=self.campaigns,
+            find=self.judge.find,
+        )
+        self.post.steps = schedule.asks
+        if schedule.asks:
+            dice = Dice(f"readings {schedule.seed}")
+            self.post.readings = Readings(self.clock, dice, schedule.moods, self.told.heard, self.post.send)
         gates = Gatekeeper(
             self.clock,
             Dice(f"gates {schedule.seed}"),
@@ -99,31 +113,6 @@ class World:
         """The process that leads or is about to."""
         return self.processes.plane
 
-    def _host(self, number: int) -> SimHost:
-        seed = self.schedule.seed
-        name = f"h{number:03}"
-
-        def fate(campaign_id: str) -> How:
-            return Dice(f"fate {seed} {name} {campaign_id}").among(self.schedule.fates)
-
-        def works(campaign_id: str) -> bool:
-            return not Dice(f"undo {seed} {name} {campaign_id}").chance(self.schedule.bad_undo)
-
-        def lasts(campaign_id: str) -> bool:
-            return not Dice(f"back {seed} {name} {campaign_id}").chance(self.schedule.bad_back)
-
-        services = self.schedule.services
-        shared = (f"shop/s{number % services}",) if services > 2 else (f"s{number % 2}",) if services else ()
-        return SimHost(
-            name=name,
-            machine_id=f"{number + 1:032x}",
-            fate=fate,
-            undo_works=works,
-            back_lasts=lasts,
-            dry_run=would(*shared),
-            drifts=True,
-        )
-
     # -- the loop --------------------------------------------------------------------------------------------
 
     def run(self) -> list[Violation]:
@@ -134,6 +123,8 @@ class World:
             self.clock.after(due, lambda what=what: self._happen(what))  # type: ignore[misc]  # the same
         if self.schedule.hasty:
             self.clock.after(_HASTE_S, self._resume)
+        if self.schedule.asks:
+            self.approvers.look()
         self._until(lambda: self.clock.true_s > TROUBLE_S)
         self.mishaps.end()
         self.clock.after(1.0, self._clear_up)
@@ -169,11 +160,11 @@ class World:
     # -- campaigns and people --------------------------------------------------------------------------------
 
     def _begin(self, wanted: Wanted) -> None:
-        names = [f"h{number:03}" for number in wanted.hosts]
+        names = [name_of(number) for number in wanted.hosts]
         request = NewPlan(
             procedure=wanted.procedure,
             params={},
-            hosts=tuple(_host(name) for name in names),
+            hosts=tuple(listed(name) for name in names),
             policy=wanted.policy,
             protect=PROTECT,
             author=AUTHOR,
@@ -264,6 +255,8 @@ class World:
         """Look again every minute whether people have something to do."""
         self.clock.after(60.0, self._clear_up)
         self.people.clear_up()
+        if self.schedule.asks:
+            self.approvers.clear_up()
 
     def _end(self) -> None:
         if self.judge.found:
@@ -288,9 +281,3 @@ def _at_rest(campaign: Campaign, gone: AbstractSet[str]) -> bool:
         run.state in idle or (run.state is HostState.UNKNOWN and run.host.name in gone)
         for run in campaign.runs
     )
-
-
-def _host(name: str) -> Host:
-    # by its number, so that every campaign finds a host in the same rack
-    labels = {"rack": f"r{int(name[1:]) % 3}"}
-    return Host(name=name, transport=Transport.SSH, ssh=SshHop(address=name), labels=labels)

@@ -154,8 +154,8 @@ STARTS: tuple[Bug, ...] = (
         ),
     ),
     bug(
-        Law.GATES,
-        220,
+        Law.PEOPLE,
+        401,
         "A person who lets one gate pass lets all of its wave pass",
         (
             "campaign.gates.needed:override_of",
@@ -165,7 +165,7 @@ STARTS: tuple[Bug, ...] = (
     ),
     bug(
         Law.GATES,
-        26,
+        46,
         "An error opens a gate",
         (
             "campaign.gates.asking:settled",

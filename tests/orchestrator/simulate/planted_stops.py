@@ -90,13 +90,13 @@ STOPS: tuple[Bug, ...] = (
     ),
     bug(
         Law.EARLY,
-        62,
+        27,
         "A rule speaks before enough hosts are settled",
         ("campaign.limits.stop_rules:_reading", "settled >= min(rule.min_sample, hosts)", "True"),
     ),
     bug(
         Law.STOP,
-        141,
+        27,
         "A rule is silent where there are fewer hosts than its sample",
         (
             "campaign.limits.stop_rules:_reading",
@@ -106,7 +106,7 @@ STOPS: tuple[Bug, ...] = (
     ),
     bug(
         Law.STOP,
-        62,
+        917,
         "A rule over a label counts all its values together",
         (
             "campaign.limits.stop_rules:_label_readings",

@@ -42,7 +42,7 @@ TRUTH: tuple[Bug, ...] = (
     ),
     bug(
         Law.END,
-        62,
+        121,
         "A rollback that failed on a host ends as ROLLED_BACK: failed, but completed",
         (
             "campaign.ending:_stopped",
