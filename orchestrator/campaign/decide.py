@@ -15,6 +15,7 @@ from orchestrator.campaign.actions import (
     AskJournal,
     Cancel,
     Dispatch,
+    JudgeGate,
     OpenWave,
     Recheck,
     StopAttempt,
@@ -66,6 +67,11 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
     looked = end_look(campaign, now, around.left_alone)
     if looked:
         return looked
+    warnings = tuple(Warn(notice=notice) for notice in overdue.notices)
+    asks, instants = ask_gates(campaign, now)
+    if any(isinstance(action, JudgeGate) for action in asks):
+        # the next decision, in the same turn, knows what it came to: nothing is started on an older pass
+        return (*warnings, *asks)
     held = brakes(campaign, now, around)
     turn = _Turn(
         campaign=campaign,
@@ -78,10 +84,9 @@ def decide(campaign: Campaign, now: datetime, around: Surroundings = CALM) -> tu
         alone=around.left_alone,
     )
     turn.timers.at(overdue.due)
-    asks, instants = ask_gates(campaign, now)
     for instant in instants:
         turn.timers.at(instant)
-    return (*(Warn(notice=notice) for notice in overdue.notices), *asks, *turn.actions())
+    return (*warnings, *asks, *turn.actions())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from orchestrator.campaign.vitals import CHECKS, Level, Vital, bad_news, unknown
 from tasks.health.checks import CheckName
 from tasks.health.checks import Level as TaskLevel
 from tasks.result import HostError, HostResult, Outcome
-from tests.orchestrator.campaign.worlds import World, planned
+from tests.orchestrator.campaign.worlds import CHANGED, World, planned
 
 
 def gated(kind: GateKind, at: Moment, count: int = 2, waves: str = "1", **more: Any) -> World:
@@ -87,6 +87,22 @@ def test_hosts_that_were_changed_are_read_and_a_sick_one_stops_the_campaign(at: 
     assert world.undos() == ["h1"]
     stop = world.campaign.stops[-1]
     assert stop.observed == "1 of 1 hosts: h1: unhealthy CRITICAL (3)"
+
+
+def test_nothing_is_started_in_the_turn_in_which_hosts_told_that_one_is_sick() -> None:
+    """Its last pass would hold for a while: what is known by now counts, not what was known when it began."""
+    world = gated(GateKind.HEALTH, Moment.BACKGROUND, count=3, waves="rest")
+    world.run()
+    world.change("h1")
+    world.run(seconds=60)
+    assert asked(world, 0).waiting == ("h1",)
+    assert world.ordered() == ["h1", "h2"]
+    sick = HostRead(host="h1", number=asked(world, 0).number, vitals=vitals(unhealthy=("CRITICAL", 3.0)))
+    world.end("h2", CHANGED)
+    world.see(sick)
+    world.run()
+    assert world.ordered() == ["h1", "h2"]
+    assert world.campaign.stops[-1].observed == "1 of 1 hosts: h1: unhealthy CRITICAL (3)"
 
 
 def test_in_the_background_there_is_nobody_to_read_before_the_first_change() -> None:
