@@ -81,9 +81,11 @@ class Judge:
                 if not saved.asked:
                     self.find(stop_laws.told_to_stop(before, after))
                     self.find(clock_laws.on_turn(before, after, self._clock()))
-                    self.find(step_laws.on_turn(before, after, self._clock(), self._beats, self._hosts))
                     self.find(human_laws.on_turn(after, self._clock()))
                 self.find(self._started(before, after))
+                if not (saved.asked or self.restored):
+                    # a database that was put back knows nothing of the heartbeats before
+                    self.find(step_laws.on_turn(before, after, self._clock(), self._beats, self._hosts))
                 if not self.restored:
                     self.find(outside_laws.on_save(before, after, self._told, self.campaigns))
                     self.find(human_laws.on_save(before, after, self._told))

@@ -60,8 +60,8 @@ WHOLE_ONCE_BROKEN = (
 
 #: and seeds whose schedule asks these too: two ends of a wave, between which the clock was set back, were held
 #: against each other (3421, a mistake of the law); a host was started in the turn in which another one told a gate
-#: that it is sick (9878)
-ASKING_ONCE_BROKEN = (1358, 3421, 9878)
+#: that it is sick (9878); a database that was put back was held to heartbeats it has forgotten (201965, one of the law)
+ASKING_ONCE_BROKEN = (1358, 3421, 9878, 201965)
 
 
 @pytest.fixture(autouse=True)
