@@ -49,6 +49,8 @@ class Order(Record):
     machine_id: str | None = None
     #: the attempt whose snapshot an UNDO returns to, and that a reading for a gate compares with
     undo_of: str | None = None
+    #: SHA-256 of the snapshot of `undo_of`, as its change told it: the host returns to no other one; "" when not told
+    snapshot_sha256: str = ""
     #: in PLAN mode: the attempt that was proven right here before; while it still is, nothing is to be done
     proven_by: str | None = None
     protect: Protect = Protect()

@@ -166,14 +166,30 @@ def find_target(
         _refuse_open(order, undo_of, record)
     _refuse_overtaken(connection, paths, order, undo_of)
     content = journal.load("before.json")
+    fingerprint = "" if content is None else fingerprint_of(content)
+    if order.snapshot_sha256 and fingerprint != order.snapshot_sha256:
+        raise _another_snapshot(order, undo_of, there=bool(fingerprint))
     return Target(
         procedure=procedure,
         attempt_id=undo_of,
         directory=journal.dir,
         snapshot=None if content is None else procedure.facts_type.model_validate_json(content),
-        fingerprint="" if content is None else fingerprint_of(content),
+        fingerprint=fingerprint,
         elsewhere=elsewhere and record.result is not None and record.result.outcome is Outcome.CHANGED,
         lost=_lost(record),
+    )
+
+
+def _another_snapshot(order: Order, undo_of: str, *, there: bool) -> Refused:
+    name = order.host.name
+    return Refused(
+        f"{name} has {'another' if there else 'no'} snapshot, not the one {undo_of} took: nothing was taken back",
+        code="E_SNAPSHOT_CHANGED",
+        hint=(
+            "What it was before is not known: find out who wrote to /var/lib/dockwave there "
+            f"(`dockwave logs {undo_of.partition('/')[0]} {name}`), bring it to where it should be by hand, and "
+            f"release it if it is quarantined: `dockwave hosts release {name} --reason TEXT`"
+        ),
     )
 
 

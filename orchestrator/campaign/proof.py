@@ -36,7 +36,7 @@ def another_snapshot(run: HostRun, result: HostResult) -> HostError | None:
     told where there is no snapshot any more.
     """
     undone = run.attempt.undo_of if run.attempt is not None else None
-    taken, used = _expected(run, undone), result.data.get(FINGERPRINT)
+    taken, used = expected(run, undone), result.data.get(FINGERPRINT)
     if undone is None or not taken or used is None or taken == str(used):
         return None
     return HostError(
@@ -50,7 +50,10 @@ def another_snapshot(run: HostRun, result: HostResult) -> HostError | None:
     )
 
 
-def _expected(run: HostRun, undone: str | None) -> str:
-    """The fingerprint that must be told: by this campaign's own change, or as an undo campaign was planned with it."""
+def expected(run: HostRun, undone: str | None) -> str:
+    """The fingerprint of the snapshot to return to, "" when none was told.
+
+    That of this campaign's own change, or the one an undo campaign was planned with.
+    """
     own = next((item for item in run.attempts if item.id == undone), None)
     return taken_by(own) if own is not None else run.snapshot_sha256

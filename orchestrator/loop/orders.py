@@ -14,6 +14,7 @@ from orchestrator.campaign.control import Look
 from orchestrator.campaign.gate import GateKind
 from orchestrator.campaign.gates.hosts import gate_named
 from orchestrator.campaign.gates.needed import gate_deadline, state_of
+from orchestrator.campaign.proof import expected
 from orchestrator.campaign.states import HostState
 from tasks.model import Mode
 from tasks.wire import Order
@@ -135,6 +136,7 @@ def _sending(campaign: Campaign, run: HostRun, attempt: Attempt, mode: Mode, unt
         digest=run.digest,
         machine_id=run.machine_id,
         undo_of=attempt.undo_of,
+        snapshot_sha256=expected(run, attempt.undo_of),
         proven_by=run.proven_by if mode is Mode.PLAN else None,
         protect=campaign.protect,
         reason=campaign.reason,

@@ -65,6 +65,30 @@ def test_the_preview_tells_which_snapshot_it_compared_with_and_a_change_that_the
     assert bench.result(bench.order(2, mode=Mode.PLAN)).data == {}
 
 
+@pytest.mark.parametrize("mode", [Mode.PLAN, Mode.UNDO])
+@pytest.mark.parametrize(("altered", "said"), [(True, "another"), (False, "no")])
+def test_a_host_returns_to_no_snapshot_but_the_one_its_change_took(
+    bench: Bench, mode: Mode, altered: bool, said: str
+) -> None:
+    told = bench.result(bench.order(1)).data["snapshot_sha256"]
+    changed = bench.file.read_text()
+    (snapshot,) = bench.folder.rglob("before.json")
+    if altered:
+        snapshot.write_text(snapshot.read_text().replace("before", "forged"))
+    else:
+        snapshot.unlink()
+    result = _undo(bench, mode=mode, snapshot_sha256=told)
+    assert (_code(result), result.changed) == ("E_SNAPSHOT_CHANGED", False)
+    assert result.error is not None
+    assert f"has {said} snapshot, not the one c1/machine/1 took" in result.error.message
+    assert bench.file.read_text() == changed
+
+
+def test_the_very_snapshot_is_returned_to(bench: Bench) -> None:
+    told = bench.result(bench.order(1)).data["snapshot_sha256"]
+    assert _undo(bench, snapshot_sha256=told).outcome is Outcome.UNDONE
+
+
 def test_a_host_equal_to_its_snapshot_is_a_no_op_that_says_so(bench: Bench) -> None:
     bench.result(bench.order(1))
     bench.file.write_text("before\n")

@@ -191,6 +191,20 @@ def test_a_host_whose_dry_run_compared_with_another_snapshot_is_left_out_of_the_
     assert "release" not in run.error.hint, "nothing keeps it"
 
 
+def test_orders_to_go_back_name_the_snapshot_the_change_took_and_others_name_none(control: Control) -> None:
+    own = _taken(control)
+    new = _planned(control, own)
+    _applied(control, new)
+    named = {
+        (order.attempt_id.split("/")[0], order.mode, order.host.name): order.snapshot_sha256
+        for order in control.hosts.orders
+    }
+    assert {digest for (_, mode, _), digest in named.items() if mode is Mode.APPLY} == {""}
+    for mode in (Mode.PLAN, Mode.UNDO):
+        told = [named[new, mode, host] for host in ("web-1", "web-2", "web-3")]
+        assert told == ["a" * 64, "b" * 64, ""]
+
+
 def test_a_retry_of_an_undo_expects_the_snapshots_of_the_change_too(control: Control) -> None:
     own = _taken(control)
     new = _planned(control, own)
