@@ -165,9 +165,17 @@ def _limits(budgets: Budgets, sizes: Mapping[Group, int]) -> dict[Group, int]:
 def _is_away(run: HostRun) -> bool:
     if run.state not in _AWAY:
         return False
-    # a host that goes back only because others failed works until its undo is ordered
     waits = run.state is HostState.ROLLING_BACK and open_attempt(run) is None
-    return run.error is not None if waits else True
+    return _went_wrong(run) if waits else True
+
+
+def _went_wrong(run: HostRun) -> bool:
+    """Whether a host that goes back may not work: one that goes only because others failed works until its undo begins.
+
+    An undo that was refused says nothing about the host.
+    """
+    ends = (item.result for item in run.attempts if not item.undo)
+    return run.failed_as is not None or any(end is not None and end.error is not None for end in ends)
 
 
 def budget_lines(campaign: Campaign, around: Surroundings) -> tuple[str, ...]:

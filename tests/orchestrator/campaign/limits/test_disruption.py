@@ -30,6 +30,7 @@ from tests.orchestrator.campaign.worlds import (
     failed,
     host,
     planned,
+    refused,
 )
 
 ONE_A_RACK = Budgets(labels=(LabelBudget(label="rack", most=Share(value=1)),))
@@ -122,6 +123,25 @@ def test_healthy_hosts_go_back_one_by_one_and_failed_ones_at_once() -> None:
         world.end(name, UNDONE)
         world.run()
     assert world.campaign.state == "ROLLED_BACK"
+
+
+def test_a_healthy_host_whose_way_back_never_began_waits_for_its_budget_anew() -> None:
+    """It works as before: that its undo was refused is no failure of it."""
+    world = _world(max_failures="0", on_breach=StopAction.ROLLBACK_CAMPAIGN)
+    world.run()
+    world.change("h0")
+    world.change("h2")
+    world.accept("h1")
+    world.end("h1", failed(changed=True))
+    world.run()
+    world.accept("h1")
+    world.end("h1", UNDONE)
+    world.run()
+    assert world.undos() == ["h1", "h0"]
+    world.decline("h0", refused("E_HOST_BUSY", at=world.now + timedelta(seconds=61)))
+    other = (Away(host="x1", campaign="c2", labels={"rack": "a"}),)
+    assert not [action for action in world.tick(away=other) if isinstance(action, Dispatch)]
+    assert [action.host for action in world.tick() if isinstance(action, Dispatch)] == ["h0"]
 
 
 def test_silent_hosts_that_use_up_the_budget_end_the_campaign_like_those_that_use_up_the_slots() -> None:
