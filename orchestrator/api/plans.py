@@ -18,7 +18,7 @@ from orchestrator.api.speaker import speaker_of
 from orchestrator.api.strict_json import NotStrictJson, loads
 from orchestrator.campaign.limits.conflict import OnConflict
 from orchestrator.campaign.limits.labels import check_labels
-from orchestrator.campaign.plan import plan_hash
+from orchestrator.campaign.plan_document import plan_hash
 from orchestrator.loop.planning import NewPlan
 from tasks import catalog
 from tasks.model import Protect

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.api.strict_json import MAX_BYTES, NotStrictJson, loads
-from orchestrator.campaign.plan import DOCUMENT_VERSION, canonical_json, plan_hash
+from orchestrator.campaign.plan_document import DOCUMENT_VERSION, canonical_json, plan_hash
 from orchestrator.cli.exits import StalePlan
 from tasks.errors import BadInput
 

@@ -64,7 +64,7 @@ def _made(view: CampaignView) -> CampaignView:
 
 def document_of(answer: dict[str, Any]) -> dict[str, str]:
     """The very plan the API gave, as `apply` takes it."""
-    from orchestrator.campaign.plan import canonical_json
+    from orchestrator.campaign.plan_document import canonical_json
 
     return {"document": canonical_json(answer["document"]).decode("ascii"), "sha256": answer["sha256"]}
 

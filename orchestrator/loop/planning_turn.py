@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from orchestrator.campaign.plan import canonical_json, plan_document
+from orchestrator.campaign.plan_document import canonical_json, plan_document
 from orchestrator.campaign.states import CampaignState
 from orchestrator.campaign.usual import usual_of
 from orchestrator.loop import dry_runs, planning

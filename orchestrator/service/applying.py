@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.campaign.campaign import Campaign
-from orchestrator.campaign.plan import canonical_json
+from orchestrator.campaign.plan_document import canonical_json
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import StoredPlan

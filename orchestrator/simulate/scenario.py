@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.campaign.origin import Origin
-from orchestrator.campaign.plan import DOCUMENT_VERSION
+from orchestrator.campaign.plan_document import DOCUMENT_VERSION
 from orchestrator.campaign.rollout import RolloutPolicy
 from orchestrator.campaign.states import HostState
 from orchestrator.loop.planning import NewPlan

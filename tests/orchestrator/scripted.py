@@ -23,7 +23,8 @@ from orchestrator.campaign.kill_switch import Switch, applying, holding
 from orchestrator.campaign.limits.conflict import OnConflict, Rival
 from orchestrator.campaign.observe import observe
 from orchestrator.campaign.operators import objection
-from orchestrator.campaign.plan import PlanRequest, canonical_json, make_plan, plan_document
+from orchestrator.campaign.plan import PlanRequest, make_plan
+from orchestrator.campaign.plan_document import canonical_json, plan_document
 from orchestrator.campaign.quarantine import Quarantine, concerning
 from orchestrator.campaign.rollout import FailureKind
 from orchestrator.campaign.states import CampaignState, HostState

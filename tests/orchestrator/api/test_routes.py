@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from orchestrator.api.strict_json import MAX_BYTES
-from orchestrator.campaign.plan import canonical_json
+from orchestrator.campaign.plan_document import canonical_json
 from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.screens.views import CampaignView
 from tests.orchestrator.hostile import HOSTILE

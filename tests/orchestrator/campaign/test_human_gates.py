@@ -26,7 +26,7 @@ from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment
 from orchestrator.campaign.occasion import Notify, Occasion
 from orchestrator.campaign.operators import objection
-from orchestrator.campaign.plan import seal
+from orchestrator.campaign.plan_document import seal
 from orchestrator.campaign.rollout import Clock, Clocks, StopAction
 from orchestrator.campaign.states import CampaignState
 from tests.orchestrator.campaign.worlds import CHANGED, World, draft, host, planned

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from typer.main import get_command
 
-from orchestrator.campaign.plan import plan_document, plan_hash
+from orchestrator.campaign.plan_document import plan_document, plan_hash
 from orchestrator.cli.main import app
 from orchestrator.simulate.rehearsal import Rehearsal
 from orchestrator.simulate.scenario import Scenario

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.events import PauseAsked, ResumeAsked
-from orchestrator.campaign.plan import plan_document
+from orchestrator.campaign.plan_document import plan_document
 from orchestrator.campaign.rollout import StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN
 from orchestrator.service.travelling import as_it_was

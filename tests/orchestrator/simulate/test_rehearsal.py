@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from orchestrator.campaign.gate import Gate, GateKind, Moment, Verdict
 from orchestrator.campaign.occasion import Notify, Occasion
-from orchestrator.campaign.plan import plan_document
+from orchestrator.campaign.plan_document import plan_document
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Approval, Budgets, RolloutPolicy, Share, StopAction
 from orchestrator.campaign.states import CampaignState, HostState

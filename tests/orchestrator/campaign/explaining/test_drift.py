@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.campaign.explaining.drift import SHOWN, Change, Drift, between, left_alone
 from orchestrator.campaign.explaining.why import explain
-from orchestrator.campaign.plan import plan_document
+from orchestrator.campaign.plan_document import plan_document
 from tasks.result import HostError, HostResult, Outcome, StepResult, StepState
 from tests.orchestrator.campaign.worlds import CHANGED, World, draft, hosts, planned
 

@@ -17,7 +17,7 @@ from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.limits.approval import objection, person
 from orchestrator.campaign.observe import observe
-from orchestrator.campaign.plan import plan_document, seal
+from orchestrator.campaign.plan_document import plan_document, seal
 from orchestrator.campaign.policy import check_policy
 from orchestrator.campaign.rollout import Approval
 from orchestrator.campaign.states import CampaignState, HostState

@@ -14,7 +14,7 @@ from orchestrator.campaign.explaining.why import explain
 from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.limits.disruption import keeps_budgets
 from orchestrator.campaign.limits.quorum import kept_apart
-from orchestrator.campaign.plan import plan_document
+from orchestrator.campaign.plan_document import plan_document
 from orchestrator.campaign.policy import make_policy
 from orchestrator.campaign.rollout import Budgets, Quorum, Share, StopAction
 from orchestrator.campaign.states import FINAL_CAMPAIGN, HostState
