@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -54,23 +55,26 @@ class Daemon:
             threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
 
     def _talk(self, peer: socket.socket) -> None:
-        with peer, peer.makefile("rb") as lines:
-            while head := lines.readline():
-                while lines.readline() not in (b"\r\n", b""):
-                    continue
-                method, path, _ = head.decode().split(" ")
-                if path == "/version":
-                    peer.sendall(http(200, {"ApiVersion": self.api}))
-                    continue
-                self.requests.append(f"{method} {path}")
-                said = self.answer(method, path)
-                if said is None:
-                    peer.shutdown(socket.SHUT_RDWR)
-                    return
-                try:
-                    peer.sendall(said)
-                except OSError:
-                    return
+        try:
+            with peer, peer.makefile("rb") as lines:
+                self._answers(peer, lines)
+        except OSError:
+            return  # whoever asked has hung up, with the answer unread or half read
+
+    def _answers(self, peer: socket.socket, lines: BinaryIO) -> None:
+        while head := lines.readline():
+            while lines.readline() not in (b"\r\n", b""):
+                continue
+            method, path, _ = head.decode().split(" ")
+            if path == "/version":
+                peer.sendall(http(200, {"ApiVersion": self.api}))
+                continue
+            self.requests.append(f"{method} {path}")
+            said = self.answer(method, path)
+            if said is None:
+                peer.shutdown(socket.SHUT_RDWR)
+                return
+            peer.sendall(said)
 
     def drop_all(self) -> None:
         """End every connection, as a restart does."""
