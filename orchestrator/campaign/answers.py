@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from orchestrator.campaign import moves
 from orchestrator.campaign.campaign import Attempt, Campaign, HostRun
 from orchestrator.campaign.events import Accepted, Ended, Heartbeat, NotStarted, Rechecked, StopHeard
-from orchestrator.campaign.expiry import dead_at, was_dead
+from orchestrator.campaign.expiry import dead_at
 from orchestrator.campaign.proof import another_snapshot, equal_to_snapshot, promised
+from orchestrator.campaign.refusals import not_started, stopped_by_a_person
 from orchestrator.campaign.states import HostState
 from tasks.model import Kind
 from tasks.result import HostError, HostResult, Outcome, StepState
@@ -21,15 +22,6 @@ HostEvent = Accepted | Heartbeat | Ended | NotStarted | Rechecked | StopHeard
 
 #: step of a worker that reads its change back
 VERIFY_STEP = "verify"
-
-#: the host has no record of an attempt it was asked about
-NOT_STARTED = "E_NOT_STARTED"
-#: the attempt's number was overtaken: it can never start again, a larger number can
-STALE_EPOCH = "E_STALE_EPOCH"
-#: the host has done more for this campaign than the database remembers: a larger number may be what it did
-REUSED = "E_ATTEMPT_REUSED"
-#: a person stopped the attempt between two steps, or before its first one
-STOPPED = "E_STOPPED"
 
 
 def react(campaign: Campaign, run: HostRun, event: HostEvent, now: datetime) -> HostRun:
@@ -49,7 +41,7 @@ def react(campaign: Campaign, run: HostRun, event: HostEvent, now: datetime) -> 
     if isinstance(event, Heartbeat):
         return _beat(run, attempt, event, now)
     if isinstance(event, NotStarted):
-        return _not_started(campaign, run, attempt, event.result, now)
+        return not_started(campaign, run, attempt, event.result, now)
     return _ended(campaign, run, attempt, event, now)
 
 
@@ -128,7 +120,7 @@ def _ended(campaign: Campaign, run: HostRun, attempt: Attempt, event: Ended, now
         return _proven(campaign, closed, result, now)
     # UNDONE as the answer to an apply is no proof of anything we asked for, nor is it one without its comparison
     error = result.error or _unexplained(result)
-    if _stopped_by_a_person(campaign, error):
+    if stopped_by_a_person(campaign, error):
         return moves.halt(closed, campaign.policy, error, now, clean=_untouched(closed, result))
     if _untouched(closed, result):
         return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
@@ -200,11 +192,6 @@ def soak_s(campaign: Campaign, wave: int) -> float:
     return monitor * 2 if wave == campaign.waves else monitor
 
 
-def _stopped_by_a_person(campaign: Campaign, error: HostError) -> bool:
-    """Whether the attempt ended because the campaign was aborted hard: no failure of its host."""
-    return campaign.abort_hard and error.code == STOPPED
-
-
 def _untouched(run: HostRun, result: HostResult) -> bool:
     """Whether the host is as it was; anything but a plain no counts as touched."""
     done = any(step.state is StepState.DONE for step in result.steps)
@@ -215,59 +202,6 @@ def _unexplained(result: HostResult) -> HostError:
     return HostError(
         code="E_INTERNAL", message=result.summary or f"The host answered {result.outcome} without a reason"
     )
-
-
-# -- attempts that never started ---------------------------------------------------------------------------
-
-
-def _not_started(
-    campaign: Campaign, run: HostRun, attempt: Attempt, result: HostResult, now: datetime
-) -> HostRun:
-    error = result.error or HostError(code=NOT_STARTED, message="The host did not start it", retryable=True)
-    dead = was_dead(attempt, campaign.kind, result, now)
-    if attempt.accepted_at is not None:
-        return _forgotten(run, attempt, error, now) if dead else run
-    if not (dead or _is_final(error)):
-        # another copy of the order may be on its way: it is sent again, and asked about once it has expired
-        return run if run.error == error else replace(run, error=error)
-    closed = moves.with_attempt(run, replace(attempt, ended_at=now, heard_at=now, result=result))
-    closed = replace(closed, error=error)
-    tries = sum(item.undo == attempt.undo for item in run.attempts)
-    again = error.retryable and tries < campaign.policy.max_attempts
-    if attempt.undo:
-        # its next undo is ordered by decide
-        return moves.to(closed, HostState.ROLLING_BACK, now) if again else _lost(closed, error, now)
-    if again:
-        return moves.to(closed, HostState.PENDING, now)
-    if _stopped_by_a_person(campaign, error):
-        return moves.halt(closed, campaign.policy, error, now, clean=True)
-    if error.code == REUSED:
-        # this campaign was at work there before the database was put back: nobody here knows what it did
-        return _lost(closed, error, now)
-    return moves.fail(closed, HostState.FAILED_CLEAN, error, now)
-
-
-def _is_final(error: HostError) -> bool:
-    """Whether the host will not start the attempt whatever copies of its order come."""
-    return not error.retryable or error.code in {STALE_EPOCH, REUSED}
-
-
-def _lost(run: HostRun, error: HostError, now: datetime) -> HostRun:
-    return moves.fail(run, HostState.NEEDS_HUMAN, error, now)
-
-
-def _forgotten(run: HostRun, attempt: Attempt, error: HostError, now: datetime) -> HostRun:
-    """The host accepted the attempt and now has no record of it: rebuilt, or its journal is gone."""
-    if error.code != NOT_STARTED or run.state is not HostState.UNKNOWN:
-        # the refusal of another copy of the order; the accepted one is at work
-        return run
-    lost = HostError(
-        code="E_JOURNAL_LOST",
-        message=f"{run.host.name} accepted {attempt.id} and has no record of it now",
-        hint="Was the host rebuilt or /var/lib/dockwave removed? Look at it before anything changes it again.",
-    )
-    closed = moves.with_attempt(run, replace(attempt, ended_at=now, heard_at=now))
-    return moves.fail(closed, HostState.NEEDS_HUMAN, lost, now)
 
 
 # -- after the soak ----------------------------------------------------------------------------------------

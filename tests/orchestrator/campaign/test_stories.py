@@ -409,6 +409,21 @@ def test_a_refusal_is_no_end_while_another_copy_of_the_order_may_still_start() -
     assert len(world.host("h1").attempts) == 1
 
 
+def test_a_host_that_was_busy_until_its_order_expired_says_so_and_not_that_it_knows_of_none() -> None:
+    world = World(planned(1))
+    world.run()
+    for _ in range(3):
+        world.run(seconds=10)
+        world.decline("h1", refused("E_HOST_BUSY", at=world.now))
+        world.run(seconds=65)
+        world.decline("h1", refused("E_NOT_STARTED", at=world.now))
+        world.run()
+    run = world.host("h1")
+    assert run.state is HostState.FAILED_CLEAN
+    assert run.error is not None
+    assert run.error.code == "E_HOST_BUSY"
+
+
 def test_a_host_that_never_starts_anything_fails_clean_after_so_many_attempts() -> None:
     world = World(planned(1))
     world.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.simulate.laws import Law
-from tests.orchestrator.simulate.planted_bug import ACT, ANSWERS, COMMIT, DECIDE, LOOP, Bug, bug
+from tests.orchestrator.simulate.planted_bug import ACT, COMMIT, DECIDE, LOOP, Bug, bug
 
 PROCESSES: tuple[Bug, ...] = (
     # -- two campaigns, two processes, two copies
@@ -106,7 +106,7 @@ PROCESSES: tuple[Bug, ...] = (
         Law.ANSWER,
         123,
         "The refusal of one copy of an order speaks for the other",
-        (f"{ANSWERS}:_not_started", "if not (dead or _is_final(error)):", "if False:"),
+        ("campaign.refusals:not_started", "if not (dead or _is_final(error)):", "if False:"),
     ),
     # -- a new process, the same orders
     bug(
