@@ -182,7 +182,10 @@ class RemoteLock:
         return self._opened
 
     def _echo(self, deadline: Deadline) -> bool:
-        """Whether a fresh token comes back; False when the holder ended, DeadlineExceeded when it is silent."""
+        """Whether a fresh token comes back; DeadlineExceeded when the holder is silent.
+
+        False when it or its link ended: one that was refused may be gone before the first word to it.
+        """
         token = secrets.token_hex(8).encode("ascii") + b"\n"
         if not self._lock.acquire(timeout=deadline.remaining()):
             raise DeadlineExceeded(f"{self._host}: the lock's holder is busy.")
@@ -201,8 +204,8 @@ class RemoteLock:
                 heard = (heard + data)[-64:]
         except TimeoutError as error:
             raise DeadlineExceeded(f"{self._host}: the holder of {self._path} does not answer.") from error
-        except OSError as error:
-            raise Unreachable(f"{self._host}: the connection that held {self._path} was cut.") from error
+        except OSError:
+            return False
         else:
             self._sure_until = sent_at + _SURE_S
             return True

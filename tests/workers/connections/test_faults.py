@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,8 @@ from tasks.model import Host
 from tests.support import sshd
 from tests.support.sshd import Sshd, free_port, make_key, start_sshd
 from tests.workers.connections.conftest import QUICK
+from workers.connections import locks
+from workers.connections.exec_channel import ExecChannel
 from workers.connections.ssh import SshConnection
 
 pytestmark = pytest.mark.services
@@ -320,6 +322,39 @@ def test_a_forced_command_or_noise_on_login_does_not_hang(server_folder: Path) -
     opened = SshConnection(running.host(), settings=QUICK)
     assert opened.run(Command(argv=("echo", "x"))).exit_code == 1
     with pytest.raises(OrderRefused), opened.lock("/run/lock/dockwave-test-forced.lock"):
+        pytest.fail("a lock without flock")
+    opened.close()
+    running.stop()
+
+
+def _ended(channel: ExecChannel) -> ExecChannel:
+    """The same channel, once the other side has closed it."""
+    end = time.monotonic() + 10
+    while not channel.closed and time.monotonic() < end:
+        time.sleep(0.01)
+    assert channel.closed
+    return channel
+
+
+def test_a_lock_that_is_refused_before_it_is_asked_for_says_why(
+    server_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The channel of a command that ended at once is closed before the first word to it."""
+    if why := sshd.missing():
+        pytest.skip(why)
+    folder = server_folder / "quick"
+    folder.mkdir()
+    running = start_sshd(folder, {"ForceCommand": "/bin/false"})
+    opened = SshConnection(running.host(), settings=QUICK)
+    begin = locks.RemoteLock.__init__
+
+    def late(
+        lock: locks.RemoteLock, host: str, path: str, start: Callable[[], ExecChannel], *, wait_s: float
+    ) -> None:
+        begin(lock, host, path, lambda: _ended(start()), wait_s=wait_s)
+
+    monkeypatch.setattr(locks.RemoteLock, "__init__", late)
+    with pytest.raises(OrderRefused), opened.lock("/run/lock/dockwave-test-quick.lock"):
         pytest.fail("a lock without flock")
     opened.close()
     running.stop()
