@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks.connection import Command, Connection
-from tasks.errors import DockwaveError
+from tasks.errors import DockwaveError, TransportError
 from tasks.procedure import RunStep
 from workers.host_record import slug
 
@@ -100,9 +100,19 @@ class Units:
         )
 
     def look(self, unit: str) -> UnitReport:
-        """Ask systemd about a unit."""
+        """Ask systemd about a unit; TransportError when systemd does not answer, as on a host that goes down.
+
+        Of a unit it does not know systemd says so, with success; no answer says nothing about the unit.
+        """
         command = Command(argv=("systemctl", "show", f"--property={_PROPERTIES}", "--", unit), timeout_s=30)
-        return parse_show(self._connection.run(command).stdout.text)
+        said = self._connection.run(command)
+        if not said.ok or "LoadState=" not in said.stdout.text:
+            raise TransportError(
+                f"systemd on {self._connection.host_name} tells nothing of {unit}: "
+                f"{said.stderr.text.strip()[:300] or f'exit {said.exit_code}'}",
+                hint="A host that goes down or comes up; it is asked again.",
+            )
+        return parse_show(said.stdout.text)
 
     def wait(self, unit: str, *, timeout_s: float, beat: Callable[[], None]) -> UnitReport:
         """Watch a unit until it ends; after `timeout_s` it is left running and E_TIMEOUT_STILL_RUNNING is raised."""

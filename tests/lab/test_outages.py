@@ -52,7 +52,9 @@ def test_the_host_reboots_in_mid_upgrade(fleet: Scene) -> None:
     faults.lose_power(host)
     lab.wait_ready(fleet.fleet, [host])
     shown = fleet.plane.wait(campaign)
-    assert shown["state"] == "COMPLETE", shown
+    assert shown["state"] == "COMPLETE", [
+        (h["host"], h["state"], h["error"], h["result"]) for wave in shown["waves"] for h in wave["hosts"]
+    ]
     assert observed.server_version(host).startswith("26.1")
     assert host.run("dpkg", "--audit") == "", "no package is left half-configured"
     assert set(observed.running(host)) == set(fleet.before["boot-1"]["running"])  # type: ignore[call-overload]

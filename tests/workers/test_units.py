@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.connection import Command, CommandResult, Output
+from tasks.errors import TransportError
 from tasks.procedure import RunStep
-from workers.units import UnitReport, parse_show, start_argv, unit_name
+from workers.units import UnitReport, Units, parse_show, start_argv, unit_name
+
+if TYPE_CHECKING:
+    from tasks.connection import Connection
 
 KEYS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9:@/._+-]{0,299}\Z")
 
@@ -70,3 +76,36 @@ def test_what_systemd_says_is_read_as_it_is(text: str, report: UnitReport) -> No
 @given(st.text(max_size=300))
 def test_any_text_is_read_without_a_crash(text: str) -> None:
     assert isinstance(parse_show(text), UnitReport)
+
+
+class _Systemd:
+    """A connection to a host whose systemctl answers this."""
+
+    host_name = "web-1"
+
+    def __init__(self, exit_code: int, stdout: str, stderr: str = "") -> None:
+        self._said = (exit_code, stdout, stderr)
+
+    def run(self, command: Command) -> CommandResult:
+        """Answer."""
+        code, out, err = self._said
+        return CommandResult(
+            argv=command.argv,
+            exit_code=code,
+            stdout=Output(head=out.encode()),
+            stderr=Output(head=err.encode()),
+            duration_s=0.0,
+        )
+
+
+@pytest.mark.parametrize(("exit_code", "stdout"), [(1, ""), (0, ""), (137, "LoadState=loaded\n"), (143, "")])
+def test_a_systemd_that_does_not_answer_says_nothing_about_a_unit(exit_code: int, stdout: str) -> None:
+    """A host that loses power: its systemd is gone before its sshd."""
+    systemd = cast("Connection", _Systemd(exit_code, stdout, "Failed to connect to bus"))
+    with pytest.raises(TransportError, match=r"web-1 tells nothing of .*: Failed to connect"):
+        Units(systemd).look("u.service")
+
+
+def test_a_unit_systemd_does_not_know_is_gone() -> None:
+    systemd = cast("Connection", _Systemd(0, "LoadState=not-found\nActiveState=inactive\n"))
+    assert not Units(systemd).look("u.service").known
