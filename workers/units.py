@@ -17,6 +17,8 @@ from workers.host_record import slug
 _PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus"
 #: seconds between looks at a running unit: fast at first, then once a second
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 1.0
+#: exit status of a program that is not there
+_NO_PROGRAM = 127
 #: bytes of a unit's output kept in results
 TAIL_BYTES = 4096
 
@@ -90,7 +92,8 @@ class Units:
     def start(self, unit: str, step: RunStep, output_path: str) -> None:
         """Start the step's unit; a unit of that name that exists already is left as it is."""
         result = self._connection.run(Command(argv=start_argv(unit, step, output_path)))
-        if result.ok or self.look(unit).known:
+        # without the program there is no systemd to ask either
+        if result.ok or (result.exit_code != _NO_PROGRAM and self.look(unit).known):
             return
         raise DockwaveError(
             f"systemd on {self._connection.host_name} did not start {unit}: "
@@ -110,7 +113,8 @@ class Units:
             raise TransportError(
                 f"systemd on {self._connection.host_name} tells nothing of {unit}: "
                 f"{said.stderr.text.strip()[:300] or f'exit {said.exit_code}'}",
-                hint="A host that goes down or comes up; it is asked again.",
+                hint="A host that goes down or comes up is asked again; if it stays so, type on it: "
+                "systemctl is-system-running",
             )
         return parse_show(said.stdout.text)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.connection import Command, CommandResult, Output
-from tasks.errors import TransportError
+from tasks.errors import DockwaveError, TransportError
 from tasks.procedure import RunStep
 from workers.units import UnitReport, Units, parse_show, start_argv, unit_name
 
@@ -109,3 +109,10 @@ def test_a_systemd_that_does_not_answer_says_nothing_about_a_unit(exit_code: int
 def test_a_unit_systemd_does_not_know_is_gone() -> None:
     systemd = cast("Connection", _Systemd(0, "LoadState=not-found\nActiveState=inactive\n"))
     assert not Units(systemd).look("u.service").known
+
+
+def test_a_host_without_systemd_is_told_at_once_what_it_lacks() -> None:
+    bare = cast("Connection", _Systemd(127, "", "systemd-run: not found"))
+    with pytest.raises(DockwaveError, match="systemd-run: not found") as caught:
+        Units(bare).start("u.service", RunStep(key="x", title="", argv=("true",)), "/out")
+    assert caught.value.code == "E_UNIT"
