@@ -26,14 +26,6 @@ def test_a_planted_bug_is_caught(bug: Bug) -> None:
     assert bug.law in {item.law for item in found.violations}, found.text or "nothing was caught"
 
 
-@pytest.mark.full
-@pytest.mark.timeout(0)
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.says)
-def test_a_search_from_the_first_seed_on_catches_a_planted_bug(bug: Bug) -> None:
-    with planted(bug):
-        assert any(run_seed(seed).violations for seed in range(SEEDS))
-
-
 def test_the_list_has_at_least_forty_bugs_each_different_and_each_caught_by_a_seed_that_is_run_without_it() -> (
     None
 ):
