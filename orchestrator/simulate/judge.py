@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.states import HostState
@@ -112,16 +113,16 @@ class Judge:
                 host = self._hosts[run.host.name]
                 yield from order_laws.on_start(host, run.attempts[-1], after.id, self.campaigns)
 
-    def published(self, sendings: Sequence[Sending]) -> None:
-        """Judge orders that leave."""
+    def published(self, sendings: Sequence[Sending], now: datetime) -> None:
+        """Judge orders that leave, decided at `now` by the orchestrator's clock."""
         for sending in sendings:
             order = sending.order
             known = self.campaigns.get(order.campaign_id)
             self.find(order_laws.on_order(known, order.attempt_id, order.host.name, order.epoch, order.mode))
             if known is not None:
-                self.find(outside_laws.on_order(known, order, self._told, self._clock()))
+                self.find(outside_laws.on_order(known, order, self._told, now))
                 if not self.restored:
-                    self.find(outside_laws.on_published(known, order, self._told, self._clock()))
+                    self.find(outside_laws.on_published(known, order, self._told, now))
 
     def began(self, host: SimHost, entry: Entry) -> None:
         """Judge an attempt that a host begins now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import count
 
 from orchestrator.campaign.events import GateAnswered
@@ -14,6 +15,9 @@ from orchestrator.simulate.judge import Judge
 from orchestrator.simulate.memory import MemoryStore, Saved
 from orchestrator.simulate.plane import Killed, Plane
 from orchestrator.simulate.post import Post
+
+#: how long a process stands still that another one overtakes
+_STANDS_STILL_S = 10.0
 
 
 class Processes:
@@ -38,6 +42,8 @@ class Processes:
         self._ask = ask
         self._names = count(1)
         self._ids = count(1)
+        #: how long the process stood still in the turn it is in
+        self._stood_s = 0.0
         store.committed = judge.committed
         store.wrote = judge.wrote
         self.plane = self._start()
@@ -53,8 +59,10 @@ class Processes:
         )
 
     def _publish(self, sendings: Sequence[Sending]) -> None:
-        self._judge.published(sendings)
-        self._post.publish(sendings)
+        # judged by the clock the turn read; what expired since then the product's publisher drops
+        self._judge.published(sendings, self._clock() - timedelta(seconds=self._stood_s))
+        now = self._clock().timestamp()
+        self._post.publish([sending for sending in sendings if sending.order.expires_at > now])
 
     def answered(self, campaign_id: str, event: GateAnswered) -> None:
         """Hand the answer of a gate to whoever leads by then; one to a dead process is lost."""
@@ -67,6 +75,7 @@ class Processes:
         self._judge.heard(reports)
         plane.say(reports)
         versions = self._versions()
+        self._stood_s = 0.0
         try:
             plane.reconciler.tick()
         except Killed:
@@ -116,10 +125,11 @@ class Processes:
 
         def stand_still() -> None:
             self._store.before_begin = _nothing
-            self._clock.true_s += 10.0
+            self._clock.true_s += _STANDS_STILL_S
             other = self._start()
             other.reconciler.tick()
             self._successor(other)
+            self._stood_s = _STANDS_STILL_S
 
         self._store.before_begin = stand_still
 
