@@ -10,12 +10,12 @@ import pytest
 from deploy.lab import faults
 from deploy.lab import fleet as lab
 from tests.lab import observed
-from tests.lab.midway import SHORT_SILENCE, all_upgraded, in_mid_upgrade
+from tests.lab.midway import SHORT_SILENCE, all_upgraded, in_mid_unpack, in_mid_upgrade
 from tests.lab.scene import Scene, scene
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("outages"), pytest.mark.timeout(900)]
 
-NAMES = ("cut-1", "cut-2", "boot-1", "boot-2")
+NAMES = ("cut-1", "cut-2", "boot-1", "boot-2", "mess-1")
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +62,21 @@ def test_the_host_reboots_in_mid_upgrade(fleet: Scene) -> None:
     for package in ("containerd", "runc", "docker.io"):
         assert len(set(observed.package_transactions(host, package))) == 1
     fleet.upgraded("boot-2")
+
+
+@pytest.mark.full
+def test_a_host_that_lost_power_in_mid_unpack_is_taken_back_to_packages_that_are_whole(fleet: Scene) -> None:
+    host = fleet.host("mess-1")
+    campaign = fleet.start("mess-1", "--waves", "rest")
+    fleet.plane.until(campaign, in_mid_unpack(fleet, "mess-1"))
+    faults.lose_power(host)
+    fleet.plane.ok("rollback", campaign, "--reason", "its power was lost", "--yes")
+    lab.wait_ready(fleet.fleet, [host])
+    assert "in a mess" in host.run("dpkg", "--audit"), "dpkg was cut while it replaced files"
+    shown = fleet.plane.wait(campaign)
+    assert fleet.plane.host_state(shown, "mess-1") == "ROLLED_BACK", shown
+    before, after = fleet.before["mess-1"], observed.snapshot(host)
+    assert host.run("dpkg", "--audit") == ""
+    # the power loss gave its containers new processes; all else is as it was
+    assert set(after.pop("running")) == set(before["running"])  # type: ignore[call-overload]
+    assert after == {key: value for key, value in before.items() if key != "running"}
