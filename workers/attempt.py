@@ -65,8 +65,8 @@ class Attempt:
 
     def read_only(self) -> HostResult:
         """Run a read-only procedure: gather and judge, against what was before an attempt where it is asked for."""
-        of = self.order.undo_of
-        before = None if of is None else ran_before(self._connection, self._paths, of)
+        of, taken = self.order.undo_of, self.order.snapshot_sha256
+        before = None if of is None else ran_before(self._connection, self._paths, of, taken)
         facts = self._gather(before)
         return outcome.read(self._procedure.verify(before or facts, facts, self._params, ()))
 

@@ -9,10 +9,16 @@ from tasks.health.running import RunningFacts
 from tasks.procedure import EngineStep, EngineVerb, Facts
 from workers.host_record import HostRecord
 from workers.journal import HostPaths, Journal
+from workers.takeback import fingerprint_of
 
 
-def ran_before(connection: Connection, paths: HostPaths, attempt_id: str) -> RunningFacts | None:
-    """The running set before this attempt; None when it changed nothing, or its facts do not tell."""
+def ran_before(
+    connection: Connection, paths: HostPaths, attempt_id: str, snapshot_sha256: str = ""
+) -> RunningFacts | None:
+    """The running set before this attempt; None when it changed nothing, or its facts do not tell.
+
+    Where the fingerprint of the snapshot it took is known, no other one is read: Refused (E_SNAPSHOT_CHANGED).
+    """
     journal = Journal(connection, attempt_id, paths)
     record, order = journal.read(), journal.order()
     if not record.known or order is None:
@@ -22,6 +28,17 @@ def ran_before(connection: Connection, paths: HostPaths, attempt_id: str) -> Run
             hint="Was the host rebuilt, or /var/lib/dockwave removed?",
         )
     content = journal.load("before.json")
+    if snapshot_sha256 and (content is None or fingerprint_of(content) != snapshot_sha256):
+        raise Refused(
+            f"{connection.host_name} has {'no' if content is None else 'another'} snapshot, "
+            f"not the one {attempt_id} took: what ran before it is not known",
+            code="E_SNAPSHOT_CHANGED",
+            hint=(
+                "Find out who wrote to /var/lib/dockwave there "
+                f"(`dockwave logs {attempt_id.partition('/')[0]} {connection.host_name}`), and look at its "
+                "containers by hand."
+            ),
+        )
     if content is None:
         return None
     facts: Facts = find(order.procedure).facts_type.model_validate_json(content)

@@ -15,6 +15,7 @@ from tests.workers.test_runner import Bench
 from workers.comparing import ran_before
 from workers.host_record import Entry, EntryKind
 from workers.journal import Journal
+from workers.takeback import fingerprint_of
 
 ATTEMPT = "c1/machine/1"
 
@@ -70,3 +71,26 @@ def test_an_attempt_the_host_does_not_know_is_refused(bench: Bench) -> None:
         pytest.raises(Refused, match="no record of c1/machine/7"),
     ):
         ran_before(connection, bench.paths, "c1/machine/7")
+
+
+@pytest.mark.parametrize(("stored", "which"), [(True, "another"), (False, "no")])
+def test_what_ran_before_is_not_taken_from_a_snapshot_the_attempt_did_not_take(
+    bench: Bench, stored: bool, which: str
+) -> None:
+    journal = _accepted(bench)
+    if stored:
+        journal.store("before.json", _facts(Daemon(server_version="26.1", api_version="1.45")))
+    with (
+        bench.machine.get(bench.order().host) as connection,
+        pytest.raises(Refused, match=f"has {which} snapshot, not the one {ATTEMPT} took") as refused,
+    ):
+        ran_before(connection, bench.paths, ATTEMPT, fingerprint_of(b"as it was"))
+    assert refused.value.code == "E_SNAPSHOT_CHANGED"
+
+
+def test_the_snapshot_the_attempt_took_is_compared_with(bench: Bench) -> None:
+    journal = _accepted(bench)
+    content = _facts(Daemon(server_version="26.1", api_version="1.45", containers=(_container(1),)))
+    journal.store("before.json", content)
+    with bench.machine.get(bench.order().host) as connection:
+        assert ran_before(connection, bench.paths, ATTEMPT, fingerprint_of(content)) is not None

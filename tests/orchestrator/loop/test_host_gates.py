@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.campaign.events import GateAnswered
 from orchestrator.campaign.gate import Gate, GateAction, GateKind, Moment, Verdict
+from orchestrator.campaign.proof import FINGERPRINT
 from orchestrator.campaign.vitals import CHECKS, Level, restarted_of, restarting_of, vitals_of
 from orchestrator.loop.orders import reads_for_gate
 from orchestrator.store.store import Store
 from tasks.model import Mode
 from tasks.result import HostResult, Outcome
 from tests.support.control import Control, over
-from tests.support.hosts import ScriptedHosts, healthy
+from tests.support.hosts import ScriptedHosts, healthy, ok
 from tests.tasks.disk.world import NOW, engine_with, running
 from tests.tasks.health.test_health import check, make_host
 
@@ -167,12 +170,16 @@ def test_containers_are_compared_with_the_snapshot_of_the_attempt_once_a_host_wa
     store: Store,
 ) -> None:
     control = Control(store)
+    control.hosts.script = {"web-1": replace(ok(), data={FINGERPRINT: "a" * 64})}
     own = control.apply(TWO, waves="1", gates=(_gate(GateKind.RUNNING_SET, Moment.AFTER_WAVE),))
     control.run(own, over)
     assert control.states(own)[""] == "COMPLETE"
     read = [order for order in control.hosts.orders if reads_for_gate(order.attempt_id)]
     assert {order.procedure for order in read} == {"health.running"}
     assert [order.undo_of for order in read] == [None, None, f"{own}/web-1/1", f"{own}/web-2/1"]
+    assert [order.snapshot_sha256 for order in read] == ["", "", "a" * 64, ""], (
+        "the one it took, where it told it"
+    )
     run = control.run_of(own, "web-1")
     assert run.running == (f"{'a' * 12} {'b' * 12} web",)
 
