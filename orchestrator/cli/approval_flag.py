@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.campaignfile.limits import Approval
@@ -29,6 +30,14 @@ def approval_options(text: str) -> tuple[str, str]:
     return f"approval.required={json.dumps(required.strip())}", f"approval.group={json.dumps(group.strip())}"
 
 
-def approval_body(text: str) -> dict[str, Any]:
-    """The flag as requests have it, read and refused as in a campaign file."""
-    return approval_wish(load_part(_Alone, approval_options(text)).approval)
+def approval_body(text: str | None, options: Sequence[str] = ()) -> dict[str, Any]:
+    """The flag and further options (`approval.expires=1h`) as requests have them, refused as in a campaign file."""
+    asked = () if text is None else approval_options(text)
+    for option in options:
+        key, equals, _ = option.partition("=")
+        if equals and key.strip().partition(".")[0] != "approval":
+            raise BadInput(
+                f"--option {key.strip()[:80]!r}: an undo takes no option but those of its approval",
+                hint="Write --option approval.expires=1h; waves and slots are those of its own flags.",
+            )
+    return approval_wish(load_part(_Alone, (*asked, *options)).approval)

@@ -42,6 +42,15 @@ def undo(
         ),
     ] = None,
     approval: Approval = None,
+    options: Annotated[
+        list[str],
+        typer.Option(
+            "--option",
+            "-O",
+            metavar="KEY=VALUE",
+            help="More of the approval, as of a campaign file: -O approval.expires=1h.",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
     allow_unreachable: AllowUnreachable = False,
     reason: Reason = "",
     watch: Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Follow it to its end.")] = True,
@@ -68,6 +77,7 @@ def undo(
         monitor=monitor,
         max_failures=max_failures,
         approval=approval,
+        options=options,
         allow_unreachable=allow_unreachable,
         reason=reason,
     )
@@ -99,6 +109,7 @@ def _body(
     monitor: str | None,
     max_failures: str | None,
     approval: str | None,
+    options: list[str],
     allow_unreachable: bool,
     reason: str,
 ) -> dict[str, Any]:
@@ -123,6 +134,6 @@ def _body(
         body["monitor_s"] = duration("--monitor", monitor)
     if max_failures is not None:
         body["max_failures"] = max_failures
-    if approval is not None:
-        body["approval"] = approval_body(approval)
+    if approval is not None or options:
+        body["approval"] = approval_body(approval, options)
     return body

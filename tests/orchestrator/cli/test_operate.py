@@ -271,6 +271,33 @@ def test_an_undo_that_needs_others_ends_with_code_6_until_somebody_else_approves
     assert (yes.exit_code, yes.stdout.strip()) == (0, f"{own} RUNNING")
 
 
+def test_the_approval_of_an_undo_may_expire_as_that_of_a_plan(
+    dockwave: Dockwave, service: ScriptedService, running: str
+) -> None:
+    service.move(running, state=CampaignState.COMPLETE, started_at=NOON)
+    service.after_apply = CampaignState.AWAITING_APPROVAL
+    asked = ("undo", running, "--yes", "--allow-data-loss", "--no-watch")
+    for bad, why in (
+        ("approval.expires=soon", "approval.expires"),
+        ("approval.colour=red", "approval.colour"),
+        ("waves=1", "an undo takes no option but those of its approval"),
+        ("", "is not KEY=VALUE"),
+    ):
+        refused = dockwave(*asked, "--approval", "1:sre", "-O", bad)
+        assert refused.exit_code == 2, bad
+        assert why in refused.stderr
+    alone = dockwave(*asked, "-O", "approval.expires=1h")
+    assert alone.exit_code == 2
+    assert 'the key "group" is missing' in alone.stderr
+    assert len(service.requests) == 1, "nothing was asked of any host"
+    ran = dockwave(
+        *asked, "--approval", "1:sre", "-O", "approval.expires=1h", "-O", "approval.on_timeout=abort"
+    )
+    assert ran.exit_code == 6
+    wanted = Approval(required=1, group="sre", expires_s=3600, abort_on_timeout=True)
+    assert service.requests[-1].policy.approval == wanted
+
+
 def test_the_preview_of_an_undo_says_who_had_approved_and_that_nobody_is_asked_now(
     dockwave: Dockwave, service: ScriptedService, running: str
 ) -> None:
