@@ -22,9 +22,9 @@ from orchestrator.campaign.states import CampaignState
 from orchestrator.loop import acting, reconcile
 from orchestrator.loop.collecting import collect_seldom
 from orchestrator.loop.planning import NewPlan
-from orchestrator.simulate.many import be_quiet
-from orchestrator.simulate.rehearsal import Rehearsal
-from orchestrator.simulate.scenario import Scenario, invented
+from orchestrator.simulate.rehearsal.rehearsal import Rehearsal
+from orchestrator.simulate.rehearsal.scenario import Scenario, invented
+from orchestrator.simulate.schedules.many import be_quiet
 from tasks.model import Kind
 
 SMALL, LARGE = (1_000, 50), (10_000, 500)

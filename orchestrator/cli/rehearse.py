@@ -14,8 +14,8 @@ from orchestrator.cli.flags import whole
 from orchestrator.cli.planfile import read_plan
 from orchestrator.cli.request import body_of
 from orchestrator.cli.wish import Wish
-from orchestrator.simulate.scenario import Scenario, invented, scenario_of
-from orchestrator.simulate.script import Script, aim_of, answer_of, cut_of, takes_of, wave_of
+from orchestrator.simulate.rehearsal.scenario import Scenario, invented, scenario_of
+from orchestrator.simulate.rehearsal.script import Script, aim_of, answer_of, cut_of, takes_of, wave_of
 from tasks.errors import BadInput
 from tasks.model import Inventory
 

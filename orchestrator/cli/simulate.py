@@ -61,9 +61,9 @@ def simulate(
 
 def _rehearse(session: Session, wish: Wish, output: str) -> None:
     from orchestrator.cli.rehearse import scenario
-    from orchestrator.simulate.account import json_of, text_of
-    from orchestrator.simulate.many import be_quiet
-    from orchestrator.simulate.rehearsal import Rehearsal
+    from orchestrator.simulate.rehearsal.account import json_of, text_of
+    from orchestrator.simulate.rehearsal.rehearsal import Rehearsal
+    from orchestrator.simulate.schedules.many import be_quiet
 
     check_output(output, choices=("text", "json"))
     wanted = scenario(wish, session.settings.inventory)
@@ -74,7 +74,7 @@ def _rehearse(session: Session, wish: Wish, output: str) -> None:
 
 def _run_seeds(session: Session, schedules: int, seed: int, processes: int) -> None:
     from orchestrator.cli.flags import whole
-    from orchestrator.simulate.many import run_seeds
+    from orchestrator.simulate.schedules.many import run_seeds
 
     number = whole("--fault-schedules", schedules, least=1, most=_MOST)
     first = whole("--first-seed", seed, least=0, most=_MOST)

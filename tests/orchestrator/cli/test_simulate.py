@@ -13,10 +13,10 @@ from typer.main import get_command
 
 from orchestrator.campaign.plan_document import plan_document, plan_hash
 from orchestrator.cli.main import app
-from orchestrator.simulate.rehearsal import Rehearsal
-from orchestrator.simulate.scenario import Scenario
+from orchestrator.simulate.rehearsal.rehearsal import Rehearsal
+from orchestrator.simulate.rehearsal.scenario import Scenario
 from tests.orchestrator.cli.conftest import Dockwave
-from tests.orchestrator.simulate.test_rehearsal import policy_of, scenario
+from tests.orchestrator.simulate.rehearsal.test_rehearsal import policy_of, scenario
 
 FILE = """\
 version: 1

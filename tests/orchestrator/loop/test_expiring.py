@@ -17,7 +17,7 @@ from orchestrator.campaign.rollout import Budgets, LabelBudget, Share
 from orchestrator.campaign.states import CampaignState
 from orchestrator.loop import expiring
 from orchestrator.loop.planning import NewPlan
-from orchestrator.simulate.memory import MemoryStore
+from orchestrator.simulate.stage.memory import MemoryStore
 from orchestrator.store.records import Lease
 from orchestrator.store.store import Store
 from tasks.model import Kind, Mode

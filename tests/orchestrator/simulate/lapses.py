@@ -16,9 +16,9 @@ from orchestrator.campaign.rollout import Budgets, LabelBudget, Share
 from orchestrator.campaign.states import FINAL_CAMPAIGN, CampaignState
 from orchestrator.loop.expiring import EXPIRED
 from orchestrator.loop.planning import NewPlan
-from orchestrator.simulate.dice import Dice
-from orchestrator.simulate.laws import Law, Violation
-from orchestrator.simulate.memory import MemoryStore
+from orchestrator.simulate.laws.law import Law, Violation
+from orchestrator.simulate.stage.dice import Dice
+from orchestrator.simulate.stage.memory import MemoryStore
 from tasks.errors import DockwaveError
 from tasks.model import Kind, Mode
 from tasks.result import Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.simulate.laws import Law
+from orchestrator.simulate.laws.law import Law
 
 #: modules most bugs are planted in
 DECIDE, WATCH, ANSWERS = "campaign.decide", "campaign.watch", "campaign.answers"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.simulate.laws import Law
+from orchestrator.simulate.laws.law import Law
 from tests.orchestrator.simulate.planted_bug import ANSWERS, DECIDE, WATCH, Bug, bug
 
 STARTS: tuple[Bug, ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.simulate.laws import Law
+from orchestrator.simulate.laws.law import Law
 from tests.orchestrator.simulate.lapses import Play
 from tests.orchestrator.simulate.planted import Bug, planted
 from tests.orchestrator.simulate.planted_bug import Change

@@ -1,6 +1,7 @@
 """Every planted bug is caught by the law that forbids it: a simulator that catches nothing proves nothing.
 
-That the same schedules break no law without the bug is shown by test_schedules.py, which runs all of these seeds.
+That the same schedules break no law without the bug is shown by schedules/test_schedules.py, which runs all of
+these seeds.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.simulate.many import run_seed
+from orchestrator.simulate.schedules.many import run_seed
 from tests.orchestrator.simulate.planted import BUGS, Bug, planted, table
-from tests.orchestrator.simulate.test_schedules import SEEDS, quiet
+from tests.orchestrator.simulate.schedules.test_schedules import SEEDS, quiet
 
 __all__ = ["quiet"]
 
