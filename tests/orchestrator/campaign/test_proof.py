@@ -13,7 +13,7 @@ from orchestrator.campaign.proof import FINGERPRINT, another_snapshot, equal_to_
 from orchestrator.campaign.states import HostState
 from tasks.result import HostResult, Outcome
 from tests.orchestrator.campaign.worlds import CHANGED, OK, UNDONE, World, failed, planned
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, attempt
+from tests.support.started import BEFORE, attempt
 
 
 def run(taken: Any) -> HostRun:

@@ -12,8 +12,8 @@ from orchestrator.campaign.rollout import Clock, Clocks, StopAction
 from orchestrator.campaign.states import HostState
 from orchestrator.simulate.laws import clocks
 from orchestrator.simulate.laws.law import Law
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, attempt, with_run
 from tests.support.campaigns import NOON
+from tests.support.started import BEFORE, attempt, with_run
 
 MINUTE = Clock(stop_s=60.0)
 TIMED = replace(

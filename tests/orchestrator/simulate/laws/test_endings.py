@@ -13,9 +13,9 @@ from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.stage.hosts import SimHost
 from tasks.model import Kind
 from tasks.result import HostResult, Outcome
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, attempt, with_run
-from tests.orchestrator.simulate.stage.test_hosts import begun, host
 from tests.support.campaigns import NOON
+from tests.support.simulated import begun, host
+from tests.support.started import BEFORE, attempt, with_run
 
 
 def test_a_campaign_that_ends_better_than_its_hosts_is_seen() -> None:

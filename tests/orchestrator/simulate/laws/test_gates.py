@@ -15,8 +15,8 @@ from orchestrator.simulate.laws import outside
 from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.stage.told import Told
 from tests.orchestrator.simulate.laws.test_outside import SECOND, broken, with_policy
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, started, with_run
 from tests.support.campaigns import NOON
+from tests.support.started import BEFORE, started, with_run
 
 
 def published(campaign: Campaign, told: Told, after_s: int) -> set[Law]:

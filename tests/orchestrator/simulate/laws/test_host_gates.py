@@ -15,8 +15,8 @@ from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.stage.readings import MISSING, Heard, Said
 from orchestrator.simulate.stage.told import Told
 from tests.orchestrator.simulate.laws.test_outside import SECOND, broken, with_policy
-from tests.orchestrator.simulate.laws.test_turns import started, with_run
 from tests.support.campaigns import NOON
+from tests.support.started import started, with_run
 
 WELL = Said(levels={})
 SICK = Said(levels={"unhealthy": "CRITICAL"})

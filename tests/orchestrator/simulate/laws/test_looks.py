@@ -11,9 +11,9 @@ from orchestrator.simulate.laws import looks
 from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.laws.undos import PERSON, SHARED
 from tasks.result import HostError
-from tests.orchestrator.simulate.laws.test_turns import started
 from tests.orchestrator.simulate.laws.test_undos import LOOK, failed, stop, undone
 from tests.support.campaigns import NOON
+from tests.support.started import started
 
 SICK = Control(host="web-2", answered_at=NOON, reached=True, error=HostError(code="E_DNS", message="no name"))
 ASKING = replace(failed(control_hosts=1), looks=(LOOK,))

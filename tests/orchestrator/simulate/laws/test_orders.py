@@ -10,9 +10,9 @@ from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.stage.clock import BEGIN
 from orchestrator.simulate.stage.hosts import PROTECT, How, SimHost
 from tasks.model import Mode, Protect
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, attempt, started
-from tests.orchestrator.simulate.stage.test_hosts import ORDER, begun
 from tests.support.campaigns import NOON
+from tests.support.simulated import ORDER, begun
+from tests.support.started import BEFORE, attempt, started
 
 
 def test_an_order_nobody_committed_is_seen() -> None:

@@ -17,8 +17,8 @@ from orchestrator.simulate.laws import outside
 from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.stage.told import Told
 from tasks.model import Mode
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, started, with_run
 from tests.support.campaigns import NOON
+from tests.support.started import BEFORE, started, with_run
 
 SECOND = timedelta(seconds=1)
 

@@ -15,9 +15,9 @@ from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.stage.beats import Beats
 from orchestrator.simulate.stage.hosts import Entry, SimHost
 from tasks.wire import ReportKind
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, attempt, with_run
-from tests.orchestrator.simulate.stage.test_hosts import ORDER, begun, host
 from tests.support.campaigns import NOON
+from tests.support.simulated import ORDER, begun, host
+from tests.support.started import BEFORE, attempt, with_run
 
 TIMED = replace(
     BEFORE,

@@ -13,8 +13,9 @@ from orchestrator.campaign.states import CampaignState, HostState
 from orchestrator.simulate.laws import stops
 from orchestrator.simulate.laws.law import Law
 from tasks.result import HostError, HostResult, Outcome
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, attempt, broken, started, with_run
+from tests.orchestrator.simulate.laws.test_turns import broken
 from tests.support.campaigns import NOON
+from tests.support.started import BEFORE, attempt, started, with_run
 
 
 def stop(action: StopAction | None) -> Stop:

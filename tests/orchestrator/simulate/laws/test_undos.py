@@ -14,8 +14,9 @@ from orchestrator.campaign.rollout import FailureKind, StopAction
 from orchestrator.campaign.states import HostState
 from orchestrator.simulate.laws.law import Law
 from orchestrator.simulate.laws.undos import PERSON, SHARED
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, attempt, broken, with_run
+from tests.orchestrator.simulate.laws.test_turns import broken
 from tests.support.campaigns import NOON
+from tests.support.started import BEFORE, attempt, with_run
 
 SECOND = timedelta(seconds=1)
 LOOK = Look(number=1, asked_at=NOON, until=NOON, controls=(Control(host="web-2"),), failed=("web-1",))

@@ -9,8 +9,8 @@ from orchestrator.simulate.schedules.people import AUTHOR
 from orchestrator.simulate.schedules.schedule import plain_schedule
 from orchestrator.simulate.schedules.world import World
 from orchestrator.simulate.stage.told import Told
-from tests.orchestrator.simulate.laws.test_turns import started
 from tests.support.campaigns import plain_campaign
+from tests.support.started import started
 
 
 def led() -> World:

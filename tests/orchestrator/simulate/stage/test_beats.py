@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from orchestrator.simulate.stage.beats import Beats
 from tasks.wire import Report, ReportKind
-from tests.orchestrator.simulate.stage.test_hosts import ORDER, host
 from tests.support.campaigns import NOON
+from tests.support.simulated import ORDER, host
 
 OWN = ORDER.attempt_id
 

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from orchestrator.loop.orders import order_of
 from orchestrator.simulate.stage.clock import BEGIN
-from orchestrator.simulate.stage.hosts import Entry, How, SimHost
+from orchestrator.simulate.stage.hosts import Entry, SimHost
 from tasks.model import Mode
 from tasks.result import Outcome
 from tasks.wire import Order
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, started
+from tests.support.simulated import ORDER, begun, host
+from tests.support.started import BEFORE
 
-ONCE = started(BEFORE)
-ORDER = order_of(ONCE, ONCE.runs[0], ONCE.runs[0].attempts[0]).order.model_copy(
-    update={"expires_at": BEGIN.timestamp() + 60}
-)
 STOP = ORDER.model_copy(update={"mode": Mode.STOP})
-
-
-def host(number: int = 1, **fields: Any) -> SimHost:
-    """A host that works unless told otherwise."""
-    given = {"fate": lambda _own: How.OK, "undo_works": lambda _own: True} | fields
-    return SimHost(name="web-1", machine_id=f"{number:032x}", **given)
-
-
-def begun(at: SimHost, order: Order = ORDER) -> Entry:
-    """The attempt as the host began it."""
-    _, entry = at.take(order, BEGIN)
-    assert entry is not None
-    return entry
 
 
 def code(at: SimHost, entry: Entry) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from orchestrator.campaign.gate import Gate, GateKind, Moment
 from orchestrator.simulate.stage.overrides import opened, wishes
-from tests.orchestrator.simulate.laws.test_turns import BEFORE, started
+from tests.support.started import BEFORE, started
 
 
 def test_a_wish_names_the_wave_or_the_host_its_gate_holds() -> None:

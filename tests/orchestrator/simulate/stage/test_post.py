@@ -10,7 +10,7 @@ from orchestrator.simulate.stage.dice import Dice
 from orchestrator.simulate.stage.post import Post, Weather
 from tasks.model import Mode
 from tasks.result import Outcome
-from tests.orchestrator.simulate.stage.test_hosts import ORDER, host
+from tests.support.simulated import ORDER, host
 
 
 def posted(*, two: bool = False, silent: bool = False, mode: Mode = Mode.APPLY, epoch: int = 1) -> Post:

@@ -13,7 +13,7 @@ from orchestrator.simulate.stage.dice import Dice
 from orchestrator.simulate.stage.hosts import SimHost
 from orchestrator.simulate.stage.readings import MISSING, Heard, Mood, Readings
 from tasks.wire import Order, Report
-from tests.orchestrator.simulate.stage.test_hosts import ORDER, host
+from tests.support.simulated import ORDER, host
 
 #: the campaign of all of them
 OWN = ORDER.campaign_id
