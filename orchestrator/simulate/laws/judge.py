@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestrator.campaign.campaign import Campaign
 from orchestrator.campaign.states import HostState
@@ -47,6 +47,8 @@ class Judge:
         self._told = told
         self._beats = Beats()
         self._now = clock()
+        #: how long the process has stood still since the turn it is in read the clock
+        self.stood_s = 0.0
         #: readings of the orchestrator's clock that it showed, and was set back to before
         self._twice: list[turns.Span] = []
 
@@ -68,6 +70,9 @@ class Judge:
     def committed(self, saves: Sequence[Saved]) -> None:
         """Judge what a transaction saved."""
         self._look_at_the_clock()
+        if not saves:
+            # no turn of a campaign: the next one reads the clock anew
+            self.stood_s = 0.0
         for saved in saves:
             before, after = saved.before, saved.after
             known = self.campaigns.get(after.id)
@@ -81,12 +86,12 @@ class Judge:
                 self.find(turns.on_save(before, after, self._clock(), self._twice))
                 if not saved.asked:
                     self.find(stops.told_to_stop(before, after))
-                    self.find(clocks.on_turn(before, after, self._clock()))
-                    self.find(human_gates.on_turn(after, self._clock()))
+                    self.find(clocks.on_turn(before, after, self._read()))
+                    self.find(human_gates.on_turn(after, self._read()))
                 self.find(self._started(before, after))
                 if not (saved.asked or self.restored):
                     # a database that was put back knows nothing of the heartbeats before
-                    self.find(steps.on_turn(before, after, self._clock(), self._beats, self._hosts))
+                    self.find(steps.on_turn(before, after, self._read(), self._beats, self._hosts))
                 if not self.restored:
                     self.find(outside.on_save(before, after, self._told, self.campaigns))
                     self.find(human_gates.on_save(before, after, self._told))
@@ -113,8 +118,14 @@ class Judge:
                 host = self._hosts[run.host.name]
                 yield from orders.on_start(host, run.attempts[-1], after.id, self.campaigns)
 
-    def published(self, sendings: Sequence[Sending], now: datetime) -> None:
-        """Judge orders that leave, decided at `now` by the orchestrator's clock."""
+    def _read(self) -> datetime:
+        """When the turn that is judged has read the orchestrator's clock."""
+        return self._clock() - timedelta(seconds=self.stood_s)
+
+    def published(self, sendings: Sequence[Sending]) -> None:
+        """Judge orders that leave when a turn has been committed."""
+        now = self._read()
+        self.stood_s = 0.0
         for sending in sendings:
             order = sending.order
             known = self.campaigns.get(order.campaign_id)

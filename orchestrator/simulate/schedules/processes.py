@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from itertools import count
 
 from orchestrator.campaign.events import GateAnswered
@@ -42,8 +41,6 @@ class Processes:
         self._ask = ask
         self._names = count(1)
         self._ids = count(1)
-        #: how long the process stood still in the turn it is in
-        self._stood_s = 0.0
         store.committed = judge.committed
         store.wrote = judge.wrote
         self.plane = self._start()
@@ -59,8 +56,8 @@ class Processes:
         )
 
     def _publish(self, sendings: Sequence[Sending]) -> None:
-        # judged by the clock the turn read; what expired since then the product's publisher drops
-        self._judge.published(sendings, self._clock() - timedelta(seconds=self._stood_s))
+        self._judge.published(sendings)
+        # what expired while the process stood still, the product's publisher drops
         now = self._clock().timestamp()
         self._post.publish([sending for sending in sendings if sending.order.expires_at > now])
 
@@ -75,7 +72,7 @@ class Processes:
         self._judge.heard(reports)
         plane.say(reports)
         versions = self._versions()
-        self._stood_s = 0.0
+        self._judge.stood_s = 0.0
         try:
             plane.reconciler.tick()
         except Killed:
@@ -129,7 +126,7 @@ class Processes:
             other = self._start()
             other.reconciler.tick()
             self._successor(other)
-            self._stood_s = _STANDS_STILL_S
+            self._judge.stood_s = _STANDS_STILL_S
 
         self._store.before_begin = stand_still
 
