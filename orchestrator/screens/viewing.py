@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from orchestrator.campaign.campaign import Attempt, Campaign, HostRun, Stop
+from orchestrator.campaign.campaign import Campaign, HostRun, Stop
 from orchestrator.campaign.exit_code import exit_code
 from orchestrator.campaign.explaining.drift import left_alone
 from orchestrator.campaign.explaining.progress import progress
@@ -15,14 +14,12 @@ from orchestrator.campaign.explaining.words import words
 from orchestrator.campaign.gates.words import closed_at_hosts, closed_gates, closed_words, gate_lines
 from orchestrator.campaign.states import FINAL_CAMPAIGN, FINAL_HOST, HostState
 from orchestrator.campaign.surroundings import CALM, Surroundings
+from orchestrator.screens.viewing_host import host_view
 from orchestrator.screens.views import (
-    AttemptView,
     BudgetView,
     CampaignLine,
     CampaignView,
     ClosedGateView,
-    ErrorView,
-    HostView,
     OverrideView,
     PolicyView,
     ProgressView,
@@ -32,24 +29,9 @@ from orchestrator.screens.views import (
     UndoneByView,
     WaveView,
 )
-from tasks.result import HostError, HostResult, Outcome
-from tasks.wire import HOST_RESULT
 
 #: told when the log of a campaign does not lead to how it stands now
 UNSURE = "its log was partly written by another version and does not lead to how it stands now: take this with care"
-
-#: outcome of a host by its final state, where no result says more
-_OUTCOMES: Mapping[HostState, Outcome] = {
-    HostState.SUCCEEDED: Outcome.CHANGED,
-    HostState.ALREADY_RIGHT: Outcome.OK,
-    HostState.FAILED_CLEAN: Outcome.FAILED,
-    HostState.ROLLED_BACK: Outcome.UNDONE,
-    HostState.NEEDS_HUMAN: Outcome.FAILED,
-    HostState.SKIPPED: Outcome.SKIPPED,
-    HostState.CANCELLED: Outcome.SKIPPED,
-    HostState.UNREACHABLE: Outcome.UNREACHABLE,
-    HostState.UNKNOWN: Outcome.UNKNOWN,
-}
 
 #: states that count as failures in the totals
 FAILED_HOST = frozenset(
@@ -176,34 +158,6 @@ def totals(campaign: Campaign) -> TotalsView:
     )
 
 
-def host_view(run: HostRun, *, full: bool = True) -> HostView:
-    """One host as everybody sees it."""
-    attempt = run.attempt
-    answered = next((item.result for item in reversed(run.attempts) if item.result is not None), None)
-    return HostView(
-        host=run.host.name,
-        state=run.state,
-        outcome=_outcome(run, answered),
-        attempt=attempt.number if attempt else 0,
-        started_at=run.started_at,
-        ended_at=run.ended_at,
-        changed=run.changed,
-        result=_result(answered, full=full),
-        error=_error(run.error),
-        reason=run.reason,
-        worker=attempt.worker if attempt else "",
-        step=attempt.step if attempt else "",
-        done=attempt.done if attempt else 0,
-        total=attempt.total if attempt else 0,
-        heard_at=attempt.heard_at if attempt else None,
-        soak_until=run.soak_until,
-        undo_of=run.undo_of,
-        undo=run.undo,
-        plan=_plan(run.plan, full=full),
-        attempts=[_attempt(item) for item in run.attempts] if full else [],
-    )
-
-
 def _waves(campaign: Campaign, *, full: bool) -> list[WaveView]:
     by_number: dict[int, list[HostRun]] = {}
     for run in campaign.runs:
@@ -224,50 +178,6 @@ def _wave_state(campaign: Campaign, number: int, runs: list[HostRun]) -> str:
     if all(run.state in FINAL_HOST for run in runs):
         return "done"
     return "running" if campaign.wave >= number and campaign.started_at is not None else "waiting"
-
-
-def _outcome(run: HostRun, result: HostResult | None) -> Outcome | None:
-    if run.state is HostState.SUCCEEDED and result is not None:
-        return result.outcome
-    return _OUTCOMES.get(run.state)
-
-
-def _result(result: HostResult | None, *, full: bool) -> dict[str, Any] | None:
-    if result is None:
-        return None
-    body: dict[str, Any] = HOST_RESULT.dump_python(result, mode="json")
-    if not full:
-        body = {key: body[key] for key in ("outcome", "changed", "summary", "server_version", "duration_s")}
-    return body
-
-
-def _plan(plan: Mapping[str, Any] | None, *, full: bool) -> dict[str, Any] | None:
-    if plan is None or full:
-        return None if plan is None else dict(plan)
-    short = {key: value for key, value in plan.items() if key not in {"steps", "kept", "findings"}}
-    return short | {key: len(plan.get(key) or ()) for key in ("steps", "kept", "findings")}
-
-
-def _error(error: HostError | None) -> ErrorView | None:
-    if error is None:
-        return None
-    return ErrorView(code=error.code, message=error.message, hint=error.hint, retryable=error.retryable)
-
-
-def _attempt(attempt: Attempt) -> AttemptView:
-    return AttemptView(
-        id=attempt.id,
-        number=attempt.number,
-        epoch=attempt.epoch,
-        undo=attempt.undo,
-        worker=attempt.worker,
-        sent=attempt.sent,
-        ordered_at=attempt.ordered_at,
-        accepted_at=attempt.accepted_at,
-        ended_at=attempt.ended_at,
-        outcome=attempt.result.outcome if attempt.result else None,
-        result=_result(attempt.result, full=True),
-    )
 
 
 def _progress(campaign: Campaign, now: datetime) -> ProgressView | None:
