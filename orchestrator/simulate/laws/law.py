@@ -101,3 +101,16 @@ def is_over(campaign: Campaign) -> bool:
 def is_open(attempt: Attempt | None) -> bool:
     """Whether it has no end yet."""
     return attempt is not None and attempt.ended_at is None
+
+
+def waits_for_a_person(campaign: Campaign) -> bool:
+    """Whether hosts wait to be brought back, or wait because one could not be: a person may have to say so."""
+    if is_over(campaign):
+        return False
+    human, back = HostState.NEEDS_HUMAN, HostState.ROLLING_BACK
+    return any(
+        (run.state is back and not is_open(run.attempt))
+        or (run.state is human and bool(run.attempt and run.attempt.undo))
+        for run in campaign.runs
+        if run.host.name not in campaign.acknowledged
+    )

@@ -13,7 +13,7 @@ from orchestrator.service.retrying import Retry
 from orchestrator.service.service import Service
 from orchestrator.service.stopping import StopAll
 from orchestrator.service.undoing import Undo
-from orchestrator.simulate.laws.law import is_open, is_over
+from orchestrator.simulate.laws.law import is_open, is_over, waits_for_a_person
 from orchestrator.simulate.stage.clock import Clock
 from orchestrator.simulate.stage.dice import Dice
 from orchestrator.simulate.stage.hosts import SimHost
@@ -215,12 +215,17 @@ class People:
             self._release_host(self._dice.among(idle))
 
     def _release_host(self, host: str, *, budget: bool = False) -> bool:
+        held = self._told.apart & {host}
+        self._told.apart -= held
+        try:
+            self._service().release_host(host, AUTHOR, "looked at it", budget=budget)
+        except DockwaveError as refused:
+            # where nobody leads, nothing was written
+            self._told.apart |= held if isinstance(refused, Deposed) else set()
+            return False
+        # somebody may have quarantined it once more, to no effect, before the release was written
         self._told.apart.discard(host)
-        done = self._try(lambda: self._service().release_host(host, AUTHOR, "looked at it", budget=budget))
-        if done:
-            # somebody may have quarantined it once more, to no effect, before the release was written
-            self._told.apart.discard(host)
-        return done
+        return True
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -243,7 +248,7 @@ class People:
             if campaign.state is CampaignState.AWAITING_APPROVAL:
                 self._approve(campaign, "ann", "ann")
                 self._approve(campaign, "bob", "bob")
-            elif _waits_for_a_person(campaign):
+            elif waits_for_a_person(campaign):
                 self._resume(campaign.id)
             elif self._clock.true_s > _PATIENCE_S and self._waits_for_the_unreachable(campaign):
                 self._try(lambda own=campaign.id: self._abort(own))  # type: ignore[misc]  # a lambda's default
@@ -280,19 +285,6 @@ class People:
         """Whether it was done; refused, everything is as before: the judge sees that nothing was saved."""
         try:
             what()
-        except (Deposed, DockwaveError):
+        except DockwaveError:
             return False
         return True
-
-
-def _waits_for_a_person(campaign: Campaign) -> bool:
-    """Whether hosts wait to be brought back, or wait because one could not be: a person may have to say so."""
-    if is_over(campaign):
-        return False
-    human, back = HostState.NEEDS_HUMAN, HostState.ROLLING_BACK
-    return any(
-        (run.state is back and not is_open(run.attempt))
-        or (run.state is human and bool(run.attempt and run.attempt.undo))
-        for run in campaign.runs
-        if run.host.name not in campaign.acknowledged
-    )
