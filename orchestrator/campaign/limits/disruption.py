@@ -172,10 +172,10 @@ def _is_away(run: HostRun) -> bool:
 def _went_wrong(run: HostRun) -> bool:
     """Whether a host that goes back may not work: one that goes only because others failed works until its undo begins.
 
-    An undo that was refused says nothing about the host.
+    An undo that was refused says nothing about the host, nor does a change that another attempt has made up for.
     """
-    ends = (item.result for item in run.attempts if not item.undo)
-    return run.failed_as is not None or any(end is not None and end.error is not None for end in ends)
+    end = next((item.result for item in reversed(run.attempts) if not item.undo), None)
+    return run.failed_as is not None or (end is not None and end.error is not None)
 
 
 def budget_lines(campaign: Campaign, around: Surroundings) -> tuple[str, ...]:

@@ -144,6 +144,20 @@ def test_a_healthy_host_whose_way_back_never_began_waits_for_its_budget_anew() -
     assert [action.host for action in world.tick() if isinstance(action, Dispatch)] == ["h0"]
 
 
+def test_a_host_whose_first_order_never_began_is_healthy_once_a_later_one_succeeded() -> None:
+    world = _world(rollback_parallelism=4, max_failures="0", on_breach=StopAction.ROLLBACK_CAMPAIGN)
+    world.run()
+    world.decline("h0", refused("E_NOT_STARTED", at=world.now + timedelta(seconds=61)))
+    world.accept("h1")
+    world.run(seconds=10)
+    world.change("h0")
+    assert world.ordered() == ["h0", "h1", "h0", "h2"]
+    world.accept("h2")
+    world.end("h1", failed(changed=True))
+    world.run()
+    assert world.undos() == ["h1"], "h0 works, and waits for h2 of its rack, which is away"
+
+
 def test_silent_hosts_that_use_up_the_budget_end_the_campaign_like_those_that_use_up_the_slots() -> None:
     world = _world(max_failures="100%")
     world.run()

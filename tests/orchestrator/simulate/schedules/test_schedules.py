@@ -39,7 +39,8 @@ ONCE_BROKEN = (1036, 1098, 1606, 2220, 2541, 2966, 3248, 3429, 3515)
 #: released (3528, a mistake of the law); an order expired while the process stood still in mid-turn, and left the
 #: simulated publisher all the same (102142, a mistake of that publisher); a turn was judged by the clock of its
 #: commit, ten seconds after it had read it (155526, a mistake of the judge); a host whose release nobody took was
-#: held to be released (162338, a mistake of the law)
+#: held to be released (162338, a mistake of the law); a host whose first order never began and whose second one
+#: succeeded went back beside another one of its service (173129)
 WHOLE_ONCE_BROKEN = (
     1408,
     1534,
@@ -63,6 +64,7 @@ WHOLE_ONCE_BROKEN = (
     102142,
     155526,
     162338,
+    173129,
 )
 
 #: and seeds whose schedule asks these too: two ends of a wave, between which the clock was set back, were held
